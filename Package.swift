@@ -1,0 +1,106 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// One list of settings for every target: a module that opts out would be the one that breaks.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+// Third-party products, named once.
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let grdbSQLite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
+let hummingbirdTesting: Target.Dependency = .product(name: "HummingbirdTesting", package: "hummingbird")
+let jwtKit: Target.Dependency = .product(name: "JWTKit", package: "jwt-kit")
+let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let nioFoundation: Target.Dependency = .product(name: "NIOFoundationCompat", package: "swift-nio")
+let nioHTTPTypesHTTP1: Target.Dependency = .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
+
+let package = Package(
+    name: "latchkey",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "latchkey", targets: ["latchkey"]),
+        .library(name: "Latchkey", targets: ["LatchkeyCore", "LatchkeyCrypto", "LatchkeySQL"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
+        .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1"),
+        .package(url: "https://github.com/vapor/jwt-kit.git", from: "5.7.1"),
+        .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+        .package(
+            url: "https://github.com/apple/swift-configuration.git", from: "1.4.0",
+            traits: ["JSON", "YAML", "CommandLineArguments", "Logging"]),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
+        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
+    ],
+    targets: [
+        .target(name: "Fernet", dependencies: [crypto, cryptoExtras]),
+        .target(name: "LatchkeyCrypto", dependencies: ["Fernet", crypto]),
+        .target(
+            name: "LatchkeyCore",
+            dependencies: [
+                "LatchkeyCrypto", crypto, asyncHTTPClient, lifecycle, logging, yams, nioCore, nioPosix, nioHTTP1,
+                nioFoundation,
+            ],
+            resources: [.embedInCode("Resources/providers.yaml")]),
+        .target(name: "LatchkeySQL", dependencies: ["LatchkeyCore", "LatchkeyCrypto", crypto, grdb, grdbSQLite]),
+        .target(
+            name: "LatchkeyServer",
+            dependencies: [
+                "LatchkeyCore", "LatchkeyCrypto", crypto, hummingbird, hummingbirdCore, jwtKit, asyncHTTPClient,
+                lifecycle, logging, httpTypes, nioCore, nioPosix, nioHTTP1, nioFoundation, nioHTTPTypesHTTP1,
+            ],
+            resources: [.embedInCode("Resources/openapi.yaml")]),
+        .executableTarget(
+            name: "latchkey",
+            dependencies: [
+                "LatchkeyServer", "LatchkeySQL", "LatchkeyCore", "LatchkeyCrypto", crypto, argumentParser,
+                configuration, hummingbird, lifecycle, logging, asyncHTTPClient, nioCore, nioPosix,
+            ]),
+        .target(name: "LatchkeyTesting", dependencies: ["LatchkeyCore", "LatchkeyCrypto", crypto]),
+        .testTarget(name: "FernetTests", dependencies: ["Fernet", crypto, cryptoExtras]),
+        .testTarget(
+            name: "LatchkeyCryptoTests", dependencies: ["LatchkeyCrypto", "LatchkeyTesting", "Fernet", crypto]),
+        .testTarget(
+            name: "LatchkeyCoreTests",
+            dependencies: ["LatchkeyCore", "LatchkeyCrypto", "LatchkeySQL", "LatchkeyTesting", crypto, nioCore]),
+        .testTarget(
+            name: "LatchkeySQLTests",
+            dependencies: ["LatchkeySQL", "LatchkeyCore", "LatchkeyCrypto", "LatchkeyTesting", grdb, grdbSQLite]),
+        .testTarget(
+            name: "LatchkeyServerTests",
+            dependencies: [
+                "LatchkeyServer", "LatchkeyCore", "LatchkeyCrypto", "LatchkeySQL", "LatchkeyTesting", crypto,
+                hummingbird,
+                hummingbirdTesting, jwtKit, httpTypes, nioCore, nioEmbedded, nioHTTP1,
+            ]),
+    ]
+)
+
+for target in package.targets where target.type != .system && target.type != .plugin {
+    target.swiftSettings = strict
+}
