@@ -1,0 +1,88 @@
+package import LatchkeyCrypto
+
+/// Where sealed rows and audit events are kept. A store never sees a key: sealing happens above it.
+///
+/// Every call that changes something takes the event that says so and writes both in one transaction. What a call
+/// acknowledges is durable. Any failure of the database is `store_unavailable`, and then nothing was changed.
+/// `StoreContract` in LatchkeyTesting is what an implementation has to pass.
+package protocol Store: Sendable {
+    /// One row of its owner, or nil.
+    func key(_ reference: KeyReference) async throws -> UserAPIKey?
+
+    /// Every row of one owner, by provider and name.
+    func keys(of owner: KeyOwner) async throws -> [UserAPIKey]
+
+    /// Writes one row, new or in place of the one that is there.
+    ///
+    /// `make` is given the row it replaces and returns the new one, sealed under `row_version` one higher (1 when
+    /// there was none). It may be called again when somebody else's write came first.
+    func put(
+        _ reference: KeyReference, event: AuditEvent, make: @escaping @Sendable (UserAPIKey?) throws -> UserAPIKey
+    ) async throws -> UserAPIKey
+
+    /// Writes the result of a check, unless the key was replaced meanwhile.
+    /// - Returns: whether the row still had `rowVersion`.
+    func recordCheck(
+        _ reference: KeyReference, rowVersion: UInt64, check: CheckResult, event: AuditEvent
+    ) async throws -> Bool
+
+    /// - Returns: the deleted row's version, or nil when there was no such row (then no event is written).
+    func delete(_ reference: KeyReference, event: AuditEvent) async throws -> UInt64?
+
+    /// - Returns: how many rows were deleted. The event is written even for none, with the count as its detail.
+    func deleteAll(of owner: KeyOwner, event: AuditEvent) async throws -> Int
+
+    /// Keys whose next check is due at `now`, oldest first; of users and global alike.
+    func keysDue(at now: Timestamp, limit: Int) async throws -> [UserAPIKey]
+
+    /// Notes when keys were last used. Not an audit record: it may lag by a flush interval.
+    func recordUse(_ uses: [(KeyReference, Timestamp)]) async throws
+
+    /// Durable when it returns. Many appends may share one commit.
+    func append(_ event: AuditEvent) async throws
+
+    /// The newest events first; for tests and administration.
+    func events(limit: Int) async throws -> [AuditEvent]
+
+    /// nil where the user never set it.
+    func setting(_ setting: UserSetting, of user: UserID) async throws -> Bool?
+    func set(_ setting: UserSetting, to value: Bool, of user: UserID, event: AuditEvent) async throws
+
+    /// A fact about the whole deployment, such as that set-up is finished.
+    func fact(_ fact: DeploymentFact) async throws -> String?
+    func set(_ fact: DeploymentFact, to value: String, event: AuditEvent) async throws
+
+    func keyset() async throws -> [KeysetEntry]
+    /// Adds the entry if the keyset is still empty.
+    /// - Returns: the keyset afterwards: another node's entry when that one came first.
+    func initializeKeyset(_ entry: KeysetEntry) async throws -> [KeysetEntry]
+
+    /// Whether the database answers now.
+    func ping() async throws
+
+    /// How many rows each table of keys holds.
+    func keyCount(_ table: KeyTable) async throws -> Int
+    /// Rows of a table in the order of their ids, for walking through all of them; nil for a row that cannot be read.
+    func keys(in table: KeyTable, afterRow id: Int64, limit: Int) async throws -> [(id: Int64, key: UserAPIKey?)]
+}
+
+/// What a check changes in a row.
+package struct CheckResult: Sendable, Equatable {
+    package var verdict: Verdict
+    package var evidence: Evidence
+    package var nextCheckAt: Timestamp?
+
+    package init(verdict: Verdict, evidence: Evidence, nextCheckAt: Timestamp?) {
+        self.verdict = verdict
+        self.evidence = evidence
+        self.nextCheckAt = nextCheckAt
+    }
+}
+
+package enum UserSetting: String, Sendable {
+    case globalFallback = "global_fallback"
+}
+
+package enum DeploymentFact: String, Sendable {
+    case setupFinished = "setup_finished"
+}
