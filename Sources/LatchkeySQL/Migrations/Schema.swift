@@ -1,0 +1,130 @@
+/// Every migration, in order. The tables carry the reference system's columns first, then ours.
+package enum Schema {
+    package static func migrations(_ dialect: SQLDialect) -> [Migration] {
+        [
+            Migration(version: 1, name: "keys", statements: keys(dialect)),
+            Migration(version: 2, name: "audit", statements: audit(dialect)),
+            Migration(version: 3, name: "keyset and settings", statements: settings),
+        ]
+    }
+
+    /// Both tables have the same columns; `user_id` of the global one is always empty, which no user id can be.
+    private static func keys(_ dialect: SQLDialect) -> [String] {
+        var statements: [String] = []
+        for (table, check) in [
+            ("user_api_keys", "length(user_id) BETWEEN 1 AND 64"), ("global_api_keys", "user_id = ''"),
+        ] {
+            statements.append(
+                """
+                CREATE TABLE \(table) (
+                    id \(identity(dialect)),
+                    user_id VARCHAR(64) NOT NULL CHECK (\(check)),
+                    provider VARCHAR(50) NOT NULL,
+                    encrypted_key TEXT NOT NULL,
+                    key_hash VARCHAR(255) NOT NULL,
+                    is_valid BOOLEAN NOT NULL DEFAULT FALSE,
+                    last_validated TIMESTAMP,
+                    created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+                    updated_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+                    name VARCHAR(64) NOT NULL DEFAULT 'default',
+                    suite SMALLINT NOT NULL,
+                    root_kid BIGINT NOT NULL,
+                    row_version BIGINT NOT NULL,
+                    salt VARCHAR(64) NOT NULL,
+                    key_hint VARCHAR(16),
+                    kind VARCHAR(20) NOT NULL,
+                    label VARCHAR(120),
+                    base_url VARCHAR(1024) NOT NULL,
+                    verdict VARCHAR(20) NOT NULL DEFAULT 'unknown',
+                    check_status SMALLINT,
+                    check_code VARCHAR(64),
+                    checked_at TIMESTAMP,
+                    check_decisive BOOLEAN NOT NULL DEFAULT FALSE,
+                    next_check_at TIMESTAMP,
+                    expires_at TIMESTAMP,
+                    last_used_at TIMESTAMP,
+                    UNIQUE (user_id, provider, name)
+                )
+                """)
+            statements.append("CREATE INDEX \(table)_next_check_at ON \(table) (next_check_at)")
+        }
+        return statements
+    }
+
+    /// Events are added and read; a trigger refuses the rest. A fence against mistakes, not proof against an attacker.
+    private static func audit(_ dialect: SQLDialect) -> [String] {
+        let table = """
+            CREATE TABLE audit_events (
+                id \(identity(dialect)),
+                at TIMESTAMP NOT NULL,
+                actor_kind VARCHAR(16) NOT NULL,
+                actor_id VARCHAR(64),
+                action VARCHAR(32) NOT NULL,
+                owner_kind VARCHAR(8),
+                user_id VARCHAR(64),
+                provider VARCHAR(50),
+                name VARCHAR(64),
+                row_version BIGINT,
+                outcome VARCHAR(32) NOT NULL,
+                detail VARCHAR(64),
+                request_id VARCHAR(64)
+            )
+            """
+        let fences =
+            switch dialect {
+            case .sqlite:
+                ["UPDATE", "DELETE"].map { verb in
+                    """
+                    CREATE TRIGGER audit_events_no_\(verb.lowercased()) BEFORE \(verb) ON audit_events
+                    BEGIN SELECT RAISE(ABORT, 'audit events are only ever added'); END
+                    """
+                }
+            case .postgresql:
+                [
+                    """
+                    CREATE FUNCTION audit_events_refuse() RETURNS trigger LANGUAGE plpgsql AS
+                    $$BEGIN RAISE EXCEPTION 'audit events are only ever added'; END$$
+                    """,
+                    """
+                    CREATE TRIGGER audit_events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_events
+                    FOR EACH STATEMENT EXECUTE FUNCTION audit_events_refuse()
+                    """,
+                ]
+            }
+        return [table] + fences
+    }
+
+    private static let settings = [
+        """
+        CREATE TABLE keyset (
+            kid BIGINT PRIMARY KEY,
+            state VARCHAR(16) NOT NULL,
+            check_value VARCHAR(16) NOT NULL,
+            created_at VARCHAR(32) NOT NULL,
+            mac VARCHAR(64) NOT NULL
+        )
+        """,
+        """
+        CREATE TABLE user_settings (
+            user_id VARCHAR(64) NOT NULL,
+            setting VARCHAR(32) NOT NULL,
+            value BOOLEAN NOT NULL,
+            PRIMARY KEY (user_id, setting)
+        )
+        """,
+        """
+        CREATE TABLE deployment_facts (
+            fact VARCHAR(32) PRIMARY KEY,
+            value VARCHAR(255) NOT NULL
+        )
+        """,
+    ]
+
+    private static func identity(_ dialect: SQLDialect) -> String {
+        switch dialect {
+        // AUTOINCREMENT: the id of a deleted row is never given to another.
+        case .sqlite: "INTEGER PRIMARY KEY AUTOINCREMENT"
+        case .postgresql: "BIGSERIAL PRIMARY KEY"
+        }
+    }
+}

@@ -1,0 +1,226 @@
+package import LatchkeyCore
+package import LatchkeyCrypto
+
+/// `Store` on SQL: every statement once, over a small driver.
+package struct SQLStore: Store {
+    package let driver: any SQLDriver
+
+    package init(driver: any SQLDriver) { self.driver = driver }
+
+    /// Migrates the database to this program's schema.
+    /// - Returns: what was run.
+    /// - Throws: `schema_too_new`, `schema_changed`: nothing was written.
+    @discardableResult
+    package func migrate() async throws -> [Migration] {
+        let missing = try await missingMigrations()
+        return missing.isEmpty ? [] : try await driver.migrate(Schema.migrations(driver.dialect))
+    }
+
+    package func missingMigrations() async throws -> [Migration] {
+        try SchemaCheck.missing(Schema.migrations(driver.dialect), applied: try await driver.appliedMigrations())
+    }
+
+    package func ping() async throws {
+        _ = try await driver.query(SettingStatements.one, []) { $0.integer(0) }
+    }
+}
+
+// Keys
+extension SQLStore {
+    package func key(_ reference: KeyReference) async throws -> UserAPIKey? {
+        let table = reference.owner.table
+        return try await driver.query(KeyStatements.for(table).select, Self.name(reference)) { row in
+            KeyRow.decode(row, of: reference.owner, table: table, as: reference)
+        }.first ?? nil
+    }
+
+    package func keys(of owner: KeyOwner) async throws -> [UserAPIKey] {
+        let table = owner.table
+        return try await driver.query(KeyStatements.for(table).selectAll, [.text(owner.column)]) { row in
+            KeyRow.decode(row, of: owner, table: table)
+        }.compactMap { $0 }
+    }
+
+    package func put(
+        _ reference: KeyReference, event: AuditEvent, make: @escaping @Sendable (UserAPIKey?) throws -> UserAPIKey
+    ) async throws -> UserAPIKey {
+        let table = reference.owner.table
+        let statements = KeyStatements.for(table)
+        return try await driver.transaction { transaction in
+            // One round on SQLite, where a writer is alone. Elsewhere another node's write may come between the read
+            // and the write: then nothing was changed here, and the next round sees it.
+            for _ in 0..<16 {
+                let existing =
+                    try transaction.query(statements.select, Self.name(reference)) { row in
+                        KeyRow.decode(row, of: reference.owner, table: table, as: reference)
+                    }.first ?? nil
+                let key = try make(existing)
+                let values = KeyRow.values(key)
+                let changed =
+                    if let existing {
+                        try transaction.execute(
+                            statements.update, values + [.integer(Int64(clamping: existing.sealed.rowVersion))])
+                    } else {
+                        try transaction.execute(statements.insert, values)
+                    }
+                guard changed == 1 else { continue }
+                var event = event
+                event.rowVersion = key.sealed.rowVersion
+                try transaction.execute(AuditStatements.insert, AuditStatements.values(event))
+                return key
+            }
+            throw LatchkeyError(.storeUnavailable, "too many others are writing this key", hint: "try again")
+        }
+    }
+
+    package func recordCheck(
+        _ reference: KeyReference, rowVersion: UInt64, check: CheckResult, event: AuditEvent
+    ) async throws -> Bool {
+        let statements = KeyStatements.for(reference.owner.table)
+        let values: [SQLValue] =
+            Self.name(reference) + [
+                .integer(Int64(clamping: rowVersion)), .text(check.verdict.rawValue), .bool(check.verdict.isValid),
+                SQLValue(check.evidence.httpStatus), SQLValue(check.evidence.code), SQLValue(check.evidence.checkedAt),
+                .bool(check.evidence.decisive), .bool(check.evidence.decisive), SQLValue(check.nextCheckAt),
+            ]
+        return try await driver.transaction { transaction in
+            let changed = try transaction.execute(statements.recordCheck, values)
+            try transaction.execute(AuditStatements.insert, AuditStatements.values(event))
+            return changed == 1
+        }
+    }
+
+    package func delete(_ reference: KeyReference, event: AuditEvent) async throws -> UInt64? {
+        let statements = KeyStatements.for(reference.owner.table)
+        return try await driver.transaction { transaction in
+            for _ in 0..<16 {
+                guard
+                    let version = try transaction.query(
+                        statements.select, Self.name(reference), { $0.integer(11) ?? 0 }
+                    ).first
+                else { return nil }
+                let values = Self.name(reference) + [.integer(version)]
+                guard try transaction.execute(statements.delete, values) == 1 else { continue }
+                var event = event
+                event.rowVersion = UInt64(clamping: version)
+                try transaction.execute(AuditStatements.insert, AuditStatements.values(event))
+                return UInt64(clamping: version)
+            }
+            throw LatchkeyError(.storeUnavailable, "too many others are writing this key", hint: "try again")
+        }
+    }
+
+    package func deleteAll(of owner: KeyOwner, event: AuditEvent) async throws -> Int {
+        let statements = KeyStatements.for(owner.table)
+        return try await driver.transaction { transaction in
+            let count = try transaction.execute(statements.deleteAll, [.text(owner.column)])
+            var event = event
+            event.detail = "\(count)"
+            try transaction.execute(AuditStatements.insert, AuditStatements.values(event))
+            return count
+        }
+    }
+
+    package func keysDue(at now: Timestamp, limit: Int) async throws -> [UserAPIKey] {
+        var due: [UserAPIKey] = []
+        for table in KeyTable.allCases {
+            due += try await driver.query(
+                KeyStatements.for(table).due, [.text(now.sql), .integer(Int64(limit))]
+            ) { row in KeyRow.decode(row, of: nil, table: table) }.compactMap { $0 }
+        }
+        let epoch = Timestamp(microseconds: 0)
+        return Array(due.sorted { ($0.nextCheckAt ?? epoch) < ($1.nextCheckAt ?? epoch) }.prefix(limit))
+    }
+
+    package func recordUse(_ uses: [(KeyReference, Timestamp)]) async throws {
+        try await driver.transaction { transaction in
+            for (reference, time) in uses {
+                try transaction.execute(
+                    KeyStatements.for(reference.owner.table).recordUse, Self.name(reference) + [.text(time.sql)])
+            }
+        }
+    }
+
+    package func keyCount(_ table: KeyTable) async throws -> Int {
+        Int(try await driver.query(KeyStatements.for(table).count, []) { $0.integer(0) ?? 0 }.first ?? 0)
+    }
+
+    package func keys(
+        in table: KeyTable, afterRow id: Int64, limit: Int
+    ) async throws -> [(id: Int64, key: UserAPIKey?)] {
+        try await driver.query(KeyStatements.for(table).walk, [.integer(id), .integer(Int64(limit))]) { row in
+            (id: row.integer(KeyRow.idColumn) ?? 0, key: KeyRow.decode(row, of: nil, table: table))
+        }
+    }
+
+    private static func name(_ reference: KeyReference) -> [SQLValue] {
+        [.text(reference.owner.column), .text(reference.provider.text), .text(reference.name.text)]
+    }
+}
+
+// Audit, settings, keyset
+extension SQLStore {
+    package func append(_ event: AuditEvent) async throws {
+        try await driver.execute(AuditStatements.insert, AuditStatements.values(event))
+    }
+
+    package func events(limit: Int) async throws -> [AuditEvent] {
+        try await driver.query(AuditStatements.newest, [.integer(Int64(limit))], AuditStatements.decode)
+    }
+
+    package func setting(_ setting: UserSetting, of user: UserID) async throws -> Bool? {
+        try await driver.query(SettingStatements.selectSetting, [.text(user.text), .text(setting.rawValue)]) {
+            $0.bool(0)
+        }.first ?? nil
+    }
+
+    package func set(_ setting: UserSetting, to value: Bool, of user: UserID, event: AuditEvent) async throws {
+        try await driver.transaction { transaction in
+            try transaction.execute(
+                SettingStatements.upsertSetting, [.text(user.text), .text(setting.rawValue), .bool(value)])
+            try transaction.execute(AuditStatements.insert, AuditStatements.values(event))
+        }
+    }
+
+    package func fact(_ fact: DeploymentFact) async throws -> String? {
+        try await driver.query(SettingStatements.selectFact, [.text(fact.rawValue)]) { $0.text(0) }.first ?? nil
+    }
+
+    package func set(_ fact: DeploymentFact, to value: String, event: AuditEvent) async throws {
+        try await driver.transaction { transaction in
+            try transaction.execute(SettingStatements.upsertFact, [.text(fact.rawValue), .text(value)])
+            try transaction.execute(AuditStatements.insert, AuditStatements.values(event))
+        }
+    }
+
+    package func keyset() async throws -> [KeysetEntry] {
+        try await driver.query(SettingStatements.selectKeyset, [], Self.decodeKeyset)
+    }
+
+    package func initializeKeyset(_ entry: KeysetEntry) async throws -> [KeysetEntry] {
+        try await driver.transaction { transaction in
+            let existing = try transaction.query(SettingStatements.selectKeyset, [], Self.decodeKeyset)
+            guard existing.isEmpty else { return existing }
+            try transaction.execute(
+                SettingStatements.insertKeyset,
+                [
+                    .integer(Int64(entry.kid)), .text(entry.state.rawValue), .utf8(Hex.encode(entry.checkValue)),
+                    .text(entry.createdAt), .utf8(Hex.encode(entry.mac)),
+                ])
+            return try transaction.query(SettingStatements.selectKeyset, [], Self.decodeKeyset)
+        }
+    }
+
+    private static func decodeKeyset(_ row: any SQLRow) throws -> KeysetEntry {
+        guard let kid = row.integer(0).flatMap({ UInt32(exactly: $0) }),
+            let state = row.text(1).flatMap({ KeysetEntry.State(rawValue: $0) }),
+            let check = row.withText(2, Hex.decode) ?? nil, let createdAt = row.text(3),
+            let mac = row.withText(4, Hex.decode) ?? nil
+        else {
+            throw LatchkeyError(
+                .rootMismatch, "the keyset table holds an entry that cannot be read",
+                hint: "restore the keyset table from a backup")
+        }
+        return KeysetEntry(kid: kid, state: state, checkValue: check, createdAt: createdAt, mac: mac)
+    }
+}

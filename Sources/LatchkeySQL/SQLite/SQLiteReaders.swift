@@ -1,0 +1,40 @@
+import Synchronization
+
+/// A few read-only connections, each under its own lock, prepared statements kept.
+///
+/// A point read takes some microseconds, less than any hop to another thread would: it runs where it is called, on the
+/// event loop too. WAL readers never wait for the writer.
+final class SQLiteReaders: Sendable {
+    private let slots: [Slot]
+    private let next = Atomic<Int>(0)
+
+    // SAFETY: the connection is reached through the mutex only.
+    private final class Slot: @unchecked Sendable {
+        private let lock = Mutex<Void>(())
+        private let connection: SQLiteConnection
+
+        init(_ connection: SQLiteConnection) { self.connection = connection }
+
+        func tryRead<R>(_ body: (SQLiteConnection) throws -> R) throws -> R? {
+            try lock.withLockIfAvailable { _ in try body(connection) }
+        }
+
+        func read<R>(_ body: (SQLiteConnection) throws -> R) throws -> R {
+            try lock.withLock { _ in try body(connection) }
+        }
+    }
+
+    init(path: String, count: Int) throws {
+        slots = try (0..<max(1, count)).map { _ in Slot(try SQLiteConnection(readingFrom: path)) }
+    }
+
+    func read<R>(_ body: (SQLiteConnection) throws -> R) throws -> R {
+        let start = next.wrappingAdd(1, ordering: .relaxed).oldValue
+        for offset in 0..<slots.count {
+            if let result = try slot(start &+ offset).tryRead(body) { return result }
+        }
+        return try slot(start).read(body)
+    }
+
+    private func slot(_ index: Int) -> Slot { slots[Int(UInt(bitPattern: index) % UInt(slots.count))] }
+}

@@ -1,0 +1,74 @@
+package import LatchkeyCore
+
+/// The statements on a table of keys: written once, made for each of the two tables. Every one that names a row or a
+/// user's rows takes the owner.
+package struct KeyStatements: Sendable {
+    package let select: SQLStatement
+    package let selectAll: SQLStatement
+    package let insert: SQLStatement
+    package let update: SQLStatement
+    package let recordCheck: SQLStatement
+    package let recordUse: SQLStatement
+    package let delete: SQLStatement
+    package let deleteAll: SQLStatement
+    package let due: SQLStatement
+    package let count: SQLStatement
+    package let walk: SQLStatement
+
+    package static let user = KeyStatements(.user)
+    package static let global = KeyStatements(.global)
+
+    package static func `for`(_ table: KeyTable) -> KeyStatements {
+        switch table {
+        case .user: user
+        case .global: global
+        }
+    }
+
+    /// The columns that `KeyRow` decodes, in its order.
+    private static let columns = """
+        user_id, provider, name, encrypted_key, key_hash, key_hint, kind, label, base_url, suite, root_kid, row_version, \
+        salt, verdict, check_status, check_code, checked_at, check_decisive, last_validated, next_check_at, expires_at, \
+        created_at, updated_at, last_used_at
+        """
+
+    private init(_ table: KeyTable) {
+        let t = table.rawValue
+        let one = "user_id = $1 AND provider = $2 AND name = $3"
+        select = SQLStatement("\(t).select", "SELECT \(Self.columns) FROM \(t) WHERE \(one)")
+        selectAll = SQLStatement(
+            "\(t).select_all", "SELECT \(Self.columns) FROM \(t) WHERE user_id = $1 ORDER BY provider, name")
+        insert = SQLStatement(
+            "\(t).insert",
+            """
+            INSERT INTO \(t) (\(Self.columns), is_valid)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+                    $23, $24, $25)
+            ON CONFLICT (user_id, provider, name) DO NOTHING
+            """)
+        update = SQLStatement(
+            "\(t).update",
+            """
+            UPDATE \(t) SET encrypted_key = $4, key_hash = $5, key_hint = $6, kind = $7, label = $8, base_url = $9,
+                suite = $10, root_kid = $11, row_version = $12, salt = $13, verdict = $14, check_status = $15,
+                check_code = $16, checked_at = $17, check_decisive = $18, last_validated = $19, next_check_at = $20,
+                expires_at = $21, created_at = $22, updated_at = $23, last_used_at = $24, is_valid = $25
+            WHERE \(one) AND row_version = $26
+            """)
+        recordCheck = SQLStatement(
+            "\(t).record_check",
+            """
+            UPDATE \(t) SET verdict = $5, is_valid = $6, check_status = $7, check_code = $8, checked_at = $9,
+                check_decisive = $10, last_validated = CASE WHEN $11 THEN $9 ELSE last_validated END, next_check_at = $12
+            WHERE \(one) AND row_version = $4
+            """)
+        recordUse = SQLStatement("\(t).record_use", "UPDATE \(t) SET last_used_at = $4 WHERE \(one)")
+        delete = SQLStatement("\(t).delete", "DELETE FROM \(t) WHERE \(one) AND row_version = $4")
+        deleteAll = SQLStatement("\(t).delete_all", "DELETE FROM \(t) WHERE user_id = $1")
+        due = SQLStatement(
+            "\(t).due",
+            "SELECT \(Self.columns) FROM \(t) WHERE next_check_at <= $1 ORDER BY next_check_at LIMIT $2")
+        count = SQLStatement("\(t).count", "SELECT COUNT(*) FROM \(t)")
+        walk = SQLStatement("\(t).walk", "SELECT \(Self.columns), id FROM \(t) WHERE id > $1 ORDER BY id LIMIT $2")
+    }
+}

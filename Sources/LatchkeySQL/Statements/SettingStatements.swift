@@ -1,0 +1,31 @@
+/// Users' switches, facts about the deployment, and the keyset.
+enum SettingStatements {
+    static let selectSetting = SQLStatement(
+        "user_settings.select", "SELECT value FROM user_settings WHERE user_id = $1 AND setting = $2")
+
+    static let upsertSetting = SQLStatement(
+        "user_settings.upsert",
+        """
+        INSERT INTO user_settings (user_id, setting, value) VALUES ($1, $2, $3)
+        ON CONFLICT (user_id, setting) DO UPDATE SET value = $3
+        """)
+
+    static let selectFact = SQLStatement(
+        "deployment_facts.select", "SELECT value FROM deployment_facts WHERE fact = $1")
+
+    static let upsertFact = SQLStatement(
+        "deployment_facts.upsert",
+        "INSERT INTO deployment_facts (fact, value) VALUES ($1, $2) ON CONFLICT (fact) DO UPDATE SET value = $2")
+
+    static let selectKeyset = SQLStatement(
+        "keyset.select", "SELECT kid, state, check_value, created_at, mac FROM keyset ORDER BY kid")
+
+    static let insertKeyset = SQLStatement(
+        "keyset.insert",
+        """
+        INSERT INTO keyset (kid, state, check_value, created_at, mac) VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (kid) DO NOTHING
+        """)
+
+    static let one = SQLStatement("ping", "SELECT 1")
+}
