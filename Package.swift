@@ -21,9 +21,11 @@ let hummingbirdTesting: Target.Dependency = .product(name: "HummingbirdTesting",
 let jwtKit: Target.Dependency = .product(name: "JWTKit", package: "jwt-kit")
 let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let systemPackage: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
@@ -31,7 +33,7 @@ let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioFoundation: Target.Dependency = .product(name: "NIOFoundationCompat", package: "swift-nio")
-let nioHTTPTypesHTTP1: Target.Dependency = .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
+let nioHTTPTypes: Target.Dependency = .product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 
 let package = Package(
     name: "latchkey",
@@ -52,6 +54,7 @@ let package = Package(
             traits: ["JSON", "YAML", "CommandLineArguments", "Logging"]),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-system.git", from: "1.8.1"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
@@ -71,15 +74,16 @@ let package = Package(
         .target(
             name: "LatchkeyServer",
             dependencies: [
-                "LatchkeyCore", "LatchkeyCrypto", crypto, hummingbird, hummingbirdCore, jwtKit, asyncHTTPClient,
-                lifecycle, logging, httpTypes, nioCore, nioPosix, nioHTTP1, nioFoundation, nioHTTPTypesHTTP1,
+                "LatchkeyCore", "LatchkeyCrypto", "Fernet", crypto, hummingbird, hummingbirdCore, jwtKit,
+                asyncHTTPClient,
+                lifecycle, logging, httpTypes, nioCore, nioPosix, nioHTTP1, nioFoundation, nioHTTPTypes,
             ],
             resources: [.embedInCode("Resources/openapi.yaml")]),
         .executableTarget(
             name: "latchkey",
             dependencies: [
-                "LatchkeyServer", "LatchkeySQL", "LatchkeyCore", "LatchkeyCrypto", crypto, argumentParser,
-                configuration, hummingbird, lifecycle, logging, asyncHTTPClient, nioCore, nioPosix,
+                "LatchkeyServer", "LatchkeySQL", "LatchkeyCore", "LatchkeyCrypto", argumentParser, configuration,
+                hummingbird, lifecycle, unixSignals, logging, asyncHTTPClient, nioCore, nioHTTP1, yams, systemPackage,
             ]),
         .target(name: "LatchkeyTesting", dependencies: ["LatchkeyCore", "LatchkeyCrypto", crypto]),
         .testTarget(name: "FernetTests", dependencies: ["Fernet", crypto, cryptoExtras]),

@@ -34,6 +34,7 @@ extension ErrorCode {
     public static let baseURLNotAllowed = Self("base_url_not_allowed", 400, "This base URL is not allowed")
     public static let invalidField = Self("invalid_field", 400, "A provider field is not usable")
     public static let invalidUserID = Self("invalid_user_id", 400, "The user id is not usable")
+    public static let userIDNotAllowed = Self("user_id_not_allowed", 400, "The user cannot be named here")
     public static let invalidRequest = Self("invalid_request", 400, "The request cannot be read")
     public static let unsupportedMediaType = Self("unsupported_media_type", 415, "The body must be JSON")
     public static let methodNotAllowed = Self("method_not_allowed", 405, "This path does not take this method")

@@ -25,16 +25,24 @@ package enum KeysetCheck {
             let entry = try await KeysetEntry.make(root: root, state: .primary, createdAt: clock.now().rfc3339)
             entries = try await store.initializeKeyset(entry)
         }
+        return try await compare(entries, keyring)
+    }
+
+    /// Read-only: how the configured roots stand to a keyset that is there.
+    package static func compare(_ entries: [KeysetEntry], _ keyring: RootKeyring) async throws -> Standing {
         try await verify(entries, keyring)
         guard let primary = entries.first(where: { $0.state == .primary }),
             entries.count(where: { $0.state == .primary }) == 1
-        else { throw LatchkeyError(.rootMismatch, "the keyset does not name exactly one primary root") }
+        else {
+            throw LatchkeyError(
+                .rootMismatch, "the keyset does not name exactly one primary root",
+                hint: "restore the keyset table from a backup; nothing was written")
+        }
         guard keyring.root(primary.kid) != nil else { throw Self.noRoot(primary.kid, configured: keyring.kids) }
         return primary.kid == keyring.primary ? .agrees : .readOnly(primary: primary.kid)
     }
 
-    /// Read-only: whether the configured roots fit, for `doctor`. An empty keyset fits any root.
-    package static func verify(_ entries: [KeysetEntry], _ keyring: RootKeyring) async throws {
+    private static func verify(_ entries: [KeysetEntry], _ keyring: RootKeyring) async throws {
         for entry in entries where entry.state != .retired {
             guard let root = keyring.root(entry.kid) else { continue }
             switch try await entry.verify(root: root) {

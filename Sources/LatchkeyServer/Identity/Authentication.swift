@@ -1,0 +1,82 @@
+import HTTPTypes
+import Hummingbird
+import LatchkeyCore
+package import LatchkeyCrypto
+
+/// Who is calling, from the request's header fields alone.
+package struct Authentication: Sendable {
+    private let verifier: TokenVerifier
+    private let serviceToken: SharedSecret?
+
+    package init(verifier: TokenVerifier, serviceToken: SharedSecret?) {
+        self.verifier = verifier
+        self.serviceToken = serviceToken
+    }
+
+    /// The signed-in user.
+    ///
+    /// - Throws: `unauthorized`; `user_id_not_allowed` when the request tries to name a user beside its token.
+    func user(_ request: Request) throws(LatchkeyError) -> VerifiedIdentity {
+        guard let token = Self.bearer(request), let identity = verifier.verify(token) else {
+            throw Problem.unauthorized
+        }
+        try refuseNamedUser(request)
+        return identity
+    }
+
+    /// The app's back end, by its configured token; compared in constant time.
+    func service(_ request: Request) throws(LatchkeyError) {
+        guard let serviceToken, let token = Self.bearer(request),
+            serviceToken.secret.constantTimeEquals(Secret(copying: token))
+        else { throw Problem.unauthorized }
+    }
+
+    /// The set-up token, or an administrator.
+    ///
+    /// - Throws: `unauthorized`, `forbidden` for a user who is no administrator, `setup_closed`.
+    func setup(_ request: Request, gate: SetupGate) async throws -> Actor {
+        guard let token = Self.setupToken(request) ?? Self.bearer(request) else { throw Problem.unauthorized }
+        if gate.accepts(Secret(copying: token)) {
+            guard try await !gate.isFinished() else {
+                throw LatchkeyError(
+                    .setupClosed, "set-up is finished and its token no longer opens anything",
+                    hint: "use an administrator's JWT, or `latchkey import global`")
+            }
+            return .setup
+        }
+        guard let identity = verifier.verify(token) else { throw Problem.unauthorized }
+        guard identity.isAdmin else {
+            throw LatchkeyError(.forbidden, "this needs an administrator or the set-up token")
+        }
+        return .admin(identity.id)
+    }
+
+    /// A second way to say who the user is would sooner or later be believed somewhere.
+    private func refuseNamedUser(_ request: Request) throws(LatchkeyError) {
+        for field in request.headers where Self.userFields.contains(field.name.canonicalName) {
+            throw LatchkeyError(
+                .userIDNotAllowed, "the user is the token's; the header \(field.name.canonicalName) is refused")
+        }
+        if let query = request.uri.query, query.utf8.count > 0, request.uri.queryParameters["user_id"] != nil {
+            throw LatchkeyError(.userIDNotAllowed, "the user is the token's; a user_id in the query is refused")
+        }
+    }
+
+    private static let userFields: Set<String> = ["x-user-id", "user-id", "x-user_id", "user_id", "x-userid", "x-user"]
+
+    /// The token of the one `Authorization: Bearer` field (RFC 6750, section 2.1); nil with none, two or another scheme.
+    private static func bearer(_ request: Request) -> [UInt8]? {
+        let fields = request.headers[values: .authorization]
+        guard fields.count == 1 else { return nil }
+        let bytes = Array(fields[0].utf8)
+        guard bytes.count > 7, bytes[6] == UInt8(ascii: " "),
+            zip(bytes, "bearer".utf8).allSatisfy({ $0 | 0x20 == $1 })
+        else { return nil }
+        return Array(bytes[7...])
+    }
+
+    private static func setupToken(_ request: Request) -> [UInt8]? {
+        let fields = request.headers[values: .setupToken]
+        return fields.count == 1 ? Array(fields[0].utf8) : nil
+    }
+}

@@ -1,0 +1,135 @@
+package import LatchkeyCore
+import LatchkeyCrypto
+
+/// Who a verified token says the caller is.
+package struct VerifiedIdentity: Sendable {
+    package let id: UserID
+    package let roles: [String]
+
+    package var isAdmin: Bool { roles.contains { $0.utf8.elementsEqual("admin".utf8) } }
+}
+
+/// Turns a token into an identity, or into nothing. Algorithm and key are ours to choose, never the token's.
+package struct TokenVerifier: Sendable {
+    package struct Rules: Sendable {
+        package var algorithm: String
+        package var userClaim = "sub"
+        package var rolesClaim = "roles"
+        package var audience: String?
+        package var issuer: String?
+        /// For tokens that carry `iat` and no `exp`.
+        package var expirationMinutes: Int64
+        /// How far a clock may be ahead of ours, in seconds.
+        package var leeway: Int64 = 60
+
+        package init(algorithm: String, expirationMinutes: Int64) {
+            self.algorithm = algorithm
+            self.expirationMinutes = expirationMinutes
+        }
+    }
+
+    private let rules: Rules
+    private let keys: TokenKeys
+    private let clock: WallClock
+
+    package init(rules: Rules, keys: TokenKeys, clock: WallClock) {
+        self.rules = rules
+        self.keys = keys
+        self.clock = clock
+    }
+
+    /// - Returns: nil for every cause; which one is nobody's business but the operator's.
+    package func verify(_ text: [UInt8]) -> VerifiedIdentity? {
+        guard let token = UnverifiedToken(text), let kid = acceptHeader(token.header),
+            keys.verifies(token.signature, over: token.signed, kid: kid, algorithm: rules.algorithm)
+        else { return nil }
+        return accept(token.claims)
+    }
+
+    /// Header members that choose a key, or change what is verified, are refused rather than ignored (RFC 7515,
+    /// sections 4.1.2 to 4.1.11; RFC 7797).
+    private func acceptHeader(_ header: JSONObject) -> TokenKeyID? {
+        for name in ["crit", "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256", "b64", "zip", "enc"]
+        where header[name] != nil {
+            return nil
+        }
+        guard case .string(let algorithm)? = header["alg"], algorithm.bytes.elementsEqual(rules.algorithm.utf8) else {
+            return nil
+        }
+        switch header["typ"] {
+        case nil: break
+        case .string(let type) where ["jwt", "at+jwt"].contains(type.string.lowercased()): break
+        default: return nil
+        }
+        switch header["kid"] {
+        case nil: return TokenKeyID(bytes: nil)
+        case .string(let kid) where TokenKeys.isKeyID(kid.bytes): return TokenKeyID(bytes: kid.bytes)
+        default: return nil
+        }
+    }
+
+    private func accept(_ claims: JSONObject) -> VerifiedIdentity? {
+        guard acceptTimes(claims), acceptAudience(claims), acceptIssuer(claims),
+            case .string(let subject)? = claims[rules.userClaim], let id = try? UserID(subject.bytes),
+            let roles = roles(claims)
+        else { return nil }
+        return VerifiedIdentity(id: id, roles: roles)
+    }
+
+    private func acceptTimes(_ claims: JSONObject) -> Bool {
+        let now = clock.now().unixSeconds
+        guard let issued = Self.time(claims["iat"]), let expires = Self.time(claims["exp"]),
+            let notBefore = Self.time(claims["nbf"])
+        else { return false }
+        if let issued = issued.value, issued > now + rules.leeway { return false }
+        if let notBefore = notBefore.value, notBefore > now + rules.leeway { return false }
+        if let expires = expires.value { return now < expires }
+        guard let issued = issued.value else { return false }
+        let lifetime = rules.expirationMinutes.multipliedReportingOverflow(by: 60)
+        let end = issued.addingReportingOverflow(lifetime.partialValue)
+        return !lifetime.overflow && !end.overflow && now < end.partialValue
+    }
+
+    private struct Time { var value: Int64? }
+
+    /// nil for a claim that is there and is no whole number of seconds.
+    private static func time(_ claim: JSONValue?) -> Time? {
+        switch claim {
+        case nil: return Time(value: nil)
+        case .number(let number):
+            guard let seconds = number.int64, seconds >= 0 else { return nil }
+            return Time(value: seconds)
+        default: return nil
+        }
+    }
+
+    private func acceptAudience(_ claims: JSONObject) -> Bool {
+        guard let audience = rules.audience else { return true }
+        return Self.texts(claims["aud"])?.contains { $0.utf8.elementsEqual(audience.utf8) } ?? false
+    }
+
+    private func acceptIssuer(_ claims: JSONObject) -> Bool {
+        guard let issuer = rules.issuer else { return true }
+        guard case .string(let text)? = claims["iss"] else { return false }
+        return text.bytes.elementsEqual(issuer.utf8)
+    }
+
+    private func roles(_ claims: JSONObject) -> [String]? {
+        claims[rules.rolesClaim] == nil ? [] : Self.texts(claims[rules.rolesClaim])
+    }
+
+    /// A text, or a list of texts.
+    private static func texts(_ claim: JSONValue?) -> [String]? {
+        switch claim {
+        case .string(let text): return [text.string]
+        case .array(let values):
+            var texts: [String] = []
+            for value in values {
+                guard case .string(let text) = value else { return nil }
+                texts.append(text.string)
+            }
+            return texts
+        default: return nil
+        }
+    }
+}

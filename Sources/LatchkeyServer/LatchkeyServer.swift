@@ -1,0 +1,75 @@
+package import Hummingbird
+import HummingbirdCore
+package import LatchkeyCore
+package import Logging
+import NIOPosix
+package import ServiceLifecycle
+
+/// The HTTP edge, put together: routes, limits, errors.
+package struct LatchkeyServer: Sendable {
+    package struct Parts: Sendable {
+        package var vault: KeyVault
+        package var resolver: KeyResolver
+        package var gate: SetupGate
+        package var authentication: Authentication
+        package var cors: CORSPolicy
+        package var limits: ServerLimits
+
+        package init(
+            vault: KeyVault, resolver: KeyResolver, gate: SetupGate, authentication: Authentication,
+            cors: CORSPolicy = CORSPolicy(origins: []), limits: ServerLimits = ServerLimits()
+        ) {
+            self.vault = vault
+            self.resolver = resolver
+            self.gate = gate
+            self.authentication = authentication
+            self.cors = cors
+            self.limits = limits
+        }
+    }
+
+    private let parts: Parts
+    package let routes: RouteTable
+
+    package init(_ parts: Parts) {
+        self.parts = parts
+        var table = RouteTable()
+        KeyRoutes(vault: parts.vault, resolver: parts.resolver, authentication: parts.authentication).add(to: &table)
+        SetupRoutes(
+            vault: parts.vault, resolver: parts.resolver, gate: parts.gate, authentication: parts.authentication
+        ).add(to: &table)
+        ServiceRoutes(resolver: parts.resolver, authentication: parts.authentication).add(to: &table)
+        OpenRoutes(store: parts.vault.store, catalogue: parts.vault.catalogue).add(to: &table)
+        routes = table
+    }
+
+    package var router: Router<LatchkeyRequestContext> {
+        let router = Router(context: LatchkeyRequestContext.self, options: .autoGenerateHeadEndpoints)
+        router.add(middleware: Finishing(cors: parts.cors, table: routes))
+        routes.register(in: router)
+        return router
+    }
+
+    /// A service that listens until it is told to stop, and then lets requests that are under way end.
+    ///
+    /// - Parameter onListening: called with the port once connections are accepted.
+    package func application(
+        hostname: String, port: Int, logger: Logger, services: [any Service] = [],
+        onListening: @escaping @Sendable (Int) async -> Void = { _ in }
+    ) -> some ApplicationProtocol {
+        let limits = parts.limits
+        var http = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [RequestGuard(limits: limits)], idleTimeout: limits.idle,
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: limits.headerBytes, maxHeaderListSize: limits.headerBytes,
+                maxHeaderFieldCount: limits.headerFields))
+        http.idleTimeout = limits.idle
+        return Application(
+            router: router, server: .http1(configuration: http),
+            configuration: ApplicationConfiguration(
+                address: .hostname(hostname, port: port), serverName: nil, backlog: 1024,
+                availableConnectionsDelegate: MaximumAvailableConnections(limits.connections, logger: logger)),
+            services: services, onServerRunning: { channel in await onListening(channel.localAddress?.port ?? port) },
+            logger: logger)
+    }
+}

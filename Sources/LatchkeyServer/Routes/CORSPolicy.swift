@@ -1,0 +1,32 @@
+import HTTPTypes
+import Hummingbird
+
+/// Which web origins may call from a browser: those the operator lists, compared exactly. None by default.
+package struct CORSPolicy: Sendable {
+    private let origins: Set<String>
+
+    package init(origins: [String]) { self.origins = Set(origins) }
+
+    /// The answer to a preflight of a listed origin; nil for every other request.
+    func preflight(_ request: Request, methods: [HTTPRequest.Method]) -> Response? {
+        guard let origin = request.headers[.origin], origins.contains(origin),
+            request.headers[.accessControlRequestMethod] != nil, !methods.isEmpty
+        else { return nil }
+        return Response(
+            status: .noContent,
+            headers: [
+                .accessControlAllowMethods: methods.map(\.rawValue).joined(separator: ", "),
+                .accessControlAllowHeaders: "authorization, content-type, x-request-id, x-setup-token",
+                .accessControlMaxAge: "600",
+            ])
+    }
+
+    func mark(_ response: inout Response, for request: Request) {
+        guard !origins.isEmpty else { return }
+        // Also without an Origin: a cache must not give one origin's answer to another.
+        response.headers[.vary] = "Origin"
+        guard let origin = request.headers[.origin], origins.contains(origin) else { return }
+        response.headers[.accessControlAllowOrigin] = origin
+        response.headers[.accessControlExposeHeaders] = "x-request-id"
+    }
+}

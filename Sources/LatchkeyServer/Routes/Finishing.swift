@@ -1,0 +1,74 @@
+import HTTPTypes
+import Hummingbird
+import LatchkeyCore
+import Logging
+
+/// The outermost layer: an id for the request, errors as problem documents, the header fields every answer carries.
+struct Finishing: RouterMiddleware {
+    let cors: CORSPolicy
+    let table: RouteTable
+
+    func handle(
+        _ request: Request, context: LatchkeyRequestContext,
+        next: (Request, LatchkeyRequestContext) async throws -> Response
+    ) async throws -> Response {
+        var context = context
+        context.requestID = RequestID.accept(request.headers[.requestID]) ?? RequestID.make()
+        context.logger[metadataKey: "request_id"] = "\(context.requestID)"
+        var response: Response
+        if request.method == .options,
+            let preflight = cors.preflight(request, methods: table.methods(at: request.uri.path))
+        {
+            response = preflight
+        } else {
+            do {
+                response = try await next(request, context)
+            } catch {
+                response = problem(error, request, context)
+            }
+        }
+        response.headers[.requestID] = context.requestID
+        response.headers[.cacheControl] = "no-store"
+        response.headers[.contentTypeOptions] = "nosniff"
+        cors.mark(&response, for: request)
+        context.logger.debug(
+            "answered",
+            metadata: [
+                "method": "\(request.method.rawValue)", "route": "\(route(context))",
+                "status": "\(response.status.code)",
+            ])
+        return response
+    }
+
+    /// The route's pattern, never the path: a path is the caller's text.
+    private func route(_ context: LatchkeyRequestContext) -> String { context.endpointPath ?? "-" }
+
+    private func problem(_ error: any Error, _ request: Request, _ context: LatchkeyRequestContext) -> Response {
+        var error = LatchkeyError.from(error)
+        var allow: String?
+        if error.code == .notFound {
+            let methods = table.methods(at: request.uri.path)
+            if !methods.isEmpty {
+                allow = methods.map(\.rawValue).joined(separator: ", ")
+                error = LatchkeyError(.methodNotAllowed, "this path takes \(allow ?? "")")
+            }
+        }
+        if error.code.status >= 500 {
+            context.logger.error(
+                "request failed",
+                metadata: ["code": "\(error.code.rawValue)", "reason": "\(error.reason)", "route": "\(route(context))"])
+        } else {
+            context.logger.debug("request refused", metadata: ["code": "\(error.code.rawValue)"])
+        }
+        var response = Problem(error, requestID: context.requestID).response
+        if let allow { response.headers[.allow] = allow }
+        return response
+    }
+}
+
+extension HTTPField.Name {
+    private static func made(_ name: String) -> HTTPField.Name { HTTPField.Name(name) ?? .server }
+    static let requestID = made("X-Request-Id")
+    static let contentTypeOptions = made("X-Content-Type-Options")
+    static let setupToken = made("X-Setup-Token")
+}

@@ -1,0 +1,59 @@
+import HTTPTypes
+import Hummingbird
+import LatchkeyCore
+import LatchkeyCrypto
+
+/// For the app's own back end: which key serves this call, and the key itself. The only route that answers with one.
+struct ServiceRoutes: Sendable {
+    let resolver: KeyResolver
+    let authentication: Authentication
+
+    func add(to table: inout RouteTable) {
+        table.add(.post, "/api/service/resolve", .service, resolve)
+    }
+
+    @Sendable private func resolve(_ request: Request, _ context: LatchkeyRequestContext) async throws -> Response {
+        try authentication.service(request)
+        var members = try await request.json()
+        let user = try UserID(try members.required("user_id", try members.bytes("user_id")))
+        let provider = try resolver.vault.catalogue.provider(
+            named: try members.required("provider", try members.string("provider")))
+        let name = try members.string("name").map { try KeyName($0) }
+        try members.finish()
+        let resolved = try await resolver.resolve(
+            user: user, provider: provider, name: name, by: Caller(.service, requestID: context.requestID))
+        return Self.response(resolved)
+    }
+
+    private static func response(_ resolved: borrowing KeyResolver.Resolved) -> Response {
+        var writer = JSONWriter(capacity: 768)
+        writer.object { writer in
+            writer.member("provider", resolved.provider.id.text)
+            writer.member("name", resolved.name.text)
+            writer.member("source", resolved.source.rawValue)
+            writer.name("api_key")
+            resolved.credential.secret.withUnsafeBytes { writer.value(utf8: $0) }
+            writer.member("base_url", resolved.credential.baseURL)
+            writer.member("kind", resolved.credential.kind.rawValue)
+            writer.name("fields")
+            writer.object { writer in
+                for (name, value) in resolved.credential.fields.sorted(by: { $0.key < $1.key }) {
+                    writer.member(name, value)
+                }
+            }
+            writer.member("expires_at", resolved.credential.expiresAt.flatMap { Timestamp(unixSeconds: $0) })
+            writer.member("verdict", resolved.verdict.rawValue)
+            writer.name("auth")
+            writer.object { writer in
+                writer.member("header", resolved.provider.auth.header)
+                writer.member("scheme", resolved.provider.auth.scheme)
+            }
+            writer.name("headers")
+            writer.object { writer in
+                for header in resolved.provider.headers { writer.member(header.name, header.value) }
+            }
+        }
+        return Response(
+            status: .ok, headers: [.contentType: "application/json"], body: ResponseBody(byteBuffer: writer.buffer))
+    }
+}

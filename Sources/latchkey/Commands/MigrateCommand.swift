@@ -1,0 +1,39 @@
+import ArgumentParser
+import LatchkeyCore
+import LatchkeyCrypto
+import LatchkeySQL
+
+struct MigrateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "migrate",
+        abstract: "Bring the database to this program's schema. `serve` does it too.",
+        discussion: "Works on DATABASE_URL. A database that a newer latchkey has migrated is refused and left alone.")
+
+    @Flag(help: "Only say what would be run.")
+    var dryRun = false
+
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        try await reporting {
+            let settings = try await common.settings()
+            if dryRun, case .sqlite(let path) = try DatabaseURL(settings[.databaseURL] ?? ""),
+                !DatabaseFile.exists(path)
+            {
+                return Console.print("there is no database yet at \(path); migrate makes it")
+            }
+            let driver = try Node.openDatabase(settings)
+            let store = SQLStore(driver: driver)
+            if dryRun {
+                let missing = try await store.missingMigrations()
+                for migration in missing { Console.print("would run \(migration.version): \(migration.name)") }
+                if missing.isEmpty { Console.print("nothing to do") }
+            } else {
+                let run = try await store.migrate()
+                for migration in run { Console.print("ran \(migration.version): \(migration.name)") }
+                if run.isEmpty { Console.print("nothing to do: the database is up to date") }
+            }
+            try? driver.close()
+        }
+    }
+}

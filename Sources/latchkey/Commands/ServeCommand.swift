@@ -1,0 +1,124 @@
+import ArgumentParser
+import Hummingbird
+import LatchkeyCore
+import LatchkeyCrypto
+import LatchkeyServer
+import Logging
+import ServiceLifecycle
+import UnixSignals
+
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Run the service.",
+        discussion: """
+            It needs a root (API_KEY_ENCRYPTION_SECRET) and the secret your app signs its tokens with (JWT_SECRET_KEY), and \
+            refuses to start without them, before it opens anything. SIGTERM lets requests that are under way end.
+
+              latchkey serve --quickstart .latchkey
+              API_KEY_ENCRYPTION_SECRET=file:root JWT_SECRET_KEY=file:jwt latchkey serve --port 8080
+            """)
+
+    @Option(help: "The address to listen on.")
+    var hostname = "127.0.0.1"
+
+    @Option(help: "The port to listen on; 0 picks a free one.")
+    var port = 8080
+
+    @Flag(help: "Print every setting, secrets redacted, and end.")
+    var printConfig = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Keep a root, secrets and the database in this folder, made on first use.", valueName: "folder"))
+    var quickstart: String?
+
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        guard (0...65_535).contains(port) else { throw ValidationError("--port is 0 to 65535") }
+    }
+
+    func run() async throws {
+        try await reporting {
+            var quickStart: QuickStart?
+            if let quickstart { quickStart = try QuickStart(folder: quickstart) }
+            let settings = try await common.settings()
+            if printConfig { return Console.print(settings.printed()) }
+            ProcessHardening.apply()
+            try await Service(settings: settings, quickStart: quickStart).run(hostname: hostname, port: port)
+        }
+    }
+}
+
+/// The service, put together and run until it is told to stop.
+private struct Service {
+    let settings: Settings
+    let quickStart: QuickStart?
+
+    func run(hostname: String, port: Int) async throws {
+        let logger = try LogLines.start(settings)
+        let rules = try Identity.rules(settings)
+        let keys = try await Identity.keys(settings, algorithm: rules.algorithm)
+        let serviceToken = try Identity.serviceToken(settings)
+        let configuredSetupToken = try Identity.setupToken(settings)
+        let node = try await Node.open(settings)
+        let isSetUp = try await SetupGate.isFinished(node.store)
+        let madeToken = isSetUp || configuredSetupToken != nil ? nil : SetupToken.make()
+        warnAboutRoot(node.standing, logger)
+
+        let (environment, unusable) = EnvironmentKeys.read(settings.environment, catalogue: node.catalogue)
+        for name in unusable {
+            logger.warning("an environment variable holds no usable key", metadata: ["name": "\(name)"])
+        }
+        let uses = UseRecorder(store: node.store, logger: logger)
+        let resolver = KeyResolver(
+            vault: node.vault, environment: environment, globalFallback: try settings.flag(.globalFallback), uses: uses)
+        let server = LatchkeyServer(
+            LatchkeyServer.Parts(
+                vault: node.vault, resolver: resolver,
+                gate: SetupGate(store: node.store, token: configuredSetupToken ?? madeToken, clock: node.clock),
+                authentication: Authentication(
+                    verifier: TokenVerifier(rules: rules, keys: keys, clock: node.clock), serviceToken: serviceToken),
+                cors: CORSPolicy(origins: settings.list(.corsOrigins))))
+        var services: [any ServiceLifecycle.Service] = [uses, Revalidation(vault: node.vault, logger: logger)]
+        if let source = settings[.jwks], JWKSSource.isURL(source) {
+            services.append(JWKSRefresh(source: source, algorithm: rules.algorithm, keys: keys, logger: logger))
+        }
+        let announcement = Announcement(
+            hostname: hostname, setupToken: madeToken, quickStart: quickStart, rules: rules, keys: keys)
+        let application = server.application(
+            hostname: hostname, port: port, logger: logger, services: services
+        ) { port in await announcement.print(port: port) }
+        try await serve(application, logger, hostname: hostname, port: port)
+        await uses.flush()
+        await node.close()
+        logger.info("stopped")
+    }
+
+    private func serve(
+        _ application: some ApplicationProtocol, _ logger: Logger, hostname: String, port: Int
+    ) async throws {
+        var configuration = ServiceGroupConfiguration(
+            services: [application], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        // A probe takes ten seconds at most; what is not done after twice that is not coming.
+        configuration.maximumGracefulShutdownDuration = .seconds(25)
+        do {
+            try await ServiceGroup(configuration: configuration).run()
+        } catch let error as LatchkeyError {
+            throw error
+        } catch {
+            throw LatchkeyError(
+                .storeUnavailable,
+                "the service could not listen on \(hostname) port \(port), or stopped on an error: \(type(of: error))",
+                hint: "another program may have the port; choose one with --port")
+        }
+    }
+
+    private func warnAboutRoot(_ standing: KeysetCheck.Standing, _ logger: Logger) {
+        guard case .readOnly(let primary) = standing else { return }
+        logger.warning(
+            "the first configured root is not the database's primary: keys can be read, nothing can be written",
+            metadata: ["primary": "\(primary)"])
+    }
+}

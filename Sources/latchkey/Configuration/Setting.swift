@@ -1,0 +1,88 @@
+/// One setting: its name in the environment (in a file the same in lower case), and what to say of it.
+struct Setting: Sendable {
+    let name: String
+    let summary: String
+    let fallback: String
+    let isSecret: Bool
+
+    private init(_ name: String, default fallback: String = "", secret isSecret: Bool = false, _ summary: String) {
+        self.name = name
+        self.summary = summary
+        self.fallback = fallback
+        self.isSecret = isSecret
+    }
+
+    var fileKey: String { name.lowercased() }
+}
+
+// The reference system's names, exactly.
+extension Setting {
+    static let databaseURL = Setting(
+        "DATABASE_URL", default: "sqlite:latchkey.db",
+        "Where keys are kept: `sqlite:PATH`.")
+    static let root = Setting(
+        "API_KEY_ENCRYPTION_SECRET", secret: true,
+        "One or more roots, comma-separated, the first one primary; or `file:PATH`, a file of mode 0600 that holds them. `latchkey secret generate` makes one."
+    )
+    static let jwtSecret = Setting(
+        "JWT_SECRET_KEY", secret: true,
+        "The secret that the app signs its HS256, HS384 or HS512 tokens with: at least 32, 48 or 64 bytes; or `file:PATH`."
+    )
+    static let jwtAlgorithm = Setting(
+        "JWT_ALGORITHM", default: "HS256",
+        "The one algorithm that is accepted: HS256, HS384, HS512, or with `LATCHKEY_JWKS` RS256, ES256, EdDSA.")
+    static let jwtExpirationMinutes = Setting(
+        "JWT_EXPIRATION_MINUTES", default: "1440",
+        "How long a token lives that carries `iat` and no `exp`; also the lifetime `latchkey token` gives.")
+}
+
+// Ours.
+extension Setting {
+    static let serviceToken = Setting(
+        "LATCHKEY_SERVICE_TOKEN", secret: true,
+        "What the app's back end shows to `/api/service/resolve`: at least 32 random bytes; or `file:PATH`. Without it that route answers 401."
+    )
+    static let setupToken = Setting(
+        "LATCHKEY_SETUP_TOKEN", secret: true,
+        "The set-up token, in place of one that is made at each start and printed until set-up is finished; or `file:PATH`."
+    )
+    static let providersFile = Setting(
+        "LATCHKEY_PROVIDERS_FILE",
+        "A catalogue of your own, JSON or YAML, merged over ours by id (docs/providers.md).")
+    static let allowLoopback = Setting(
+        "LATCHKEY_ALLOW_LOOPBACK_PROVIDERS", default: "0",
+        "`1` lets that file use `http://127.0.0.1:PORT` addresses, for trying things out.")
+    static let allowedBaseURLHosts = Setting(
+        "LATCHKEY_ALLOWED_BASE_URL_HOSTS",
+        "Hosts, comma-separated, that a user may name in `base_url`. Empty: only the catalogue's addresses.")
+    static let globalFallback = Setting(
+        "LATCHKEY_GLOBAL_FALLBACK", default: "1",
+        "`0`: a user without a key is never served by a global one.")
+    static let corsOrigins = Setting(
+        "LATCHKEY_CORS_ORIGINS",
+        "Web origins, comma-separated, that may call from a browser, such as `https://app.example.com`.")
+    static let jwks = Setting(
+        "LATCHKEY_JWKS",
+        "A JWK set for RS256, ES256 or EdDSA: a file's path, or an https URL that is read at start and every ten minutes."
+    )
+    static let jwtKeyID = Setting(
+        "LATCHKEY_JWT_KEY_ID",
+        "The `kid` that HS tokens carry. Empty: they carry none, and one that does is refused.")
+    static let jwtUserClaim = Setting("LATCHKEY_JWT_USER_CLAIM", default: "sub", "The claim that holds the user id.")
+    static let jwtRolesClaim = Setting(
+        "LATCHKEY_JWT_ROLES_CLAIM", default: "roles",
+        "The claim that holds the roles: a text or a list. `admin` is one.")
+    static let jwtAudience = Setting("LATCHKEY_JWT_AUDIENCE", "When set, `aud` must hold it.")
+    static let jwtIssuer = Setting("LATCHKEY_JWT_ISSUER", "When set, `iss` must be it.")
+    static let logLevel = Setting(
+        "LATCHKEY_LOG_LEVEL", default: "info",
+        "trace, debug, info, notice, warning, error or critical. Logs go to standard error.")
+    static let configFile = Setting(
+        "LATCHKEY_CONFIG", "A YAML or JSON file with these settings, names in lower case. The environment wins.")
+
+    static let all: [Setting] = [
+        databaseURL, root, jwtSecret, jwtAlgorithm, jwtExpirationMinutes, serviceToken, setupToken, providersFile,
+        allowLoopback, allowedBaseURLHosts, globalFallback, corsOrigins, jwks, jwtKeyID, jwtUserClaim, jwtRolesClaim,
+        jwtAudience, jwtIssuer, logLevel, configFile,
+    ]
+}

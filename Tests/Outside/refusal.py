@@ -1,0 +1,44 @@
+"""A start that must not happen: exit 2, one sentence, one hint, nothing written, no listener."""
+import re
+import socket
+
+from harness import Latchkey
+
+REFUSAL_SECONDS = 20
+ERROR = re.compile(r"^latchkey: error: \S.*\n(?:.*\n)*?latchkey: hint: \S.*$", re.MULTILINE)
+
+
+def database_files(service: Latchkey) -> dict[str, bytes]:
+    """The database and its log, by name, with their bytes. The shared-memory file and an empty log hold no data."""
+    found = [service.database, service.database.with_name(service.database.name + "-wal")]
+    return {path.name: path.read_bytes() for path in found if path.is_file() and path.stat().st_size}
+
+
+def held_port() -> socket.socket:
+    """A port nobody else can listen on: a start that got as far as listening would complain about that instead."""
+    holder = socket.socket()
+    holder.bind(("127.0.0.1", 0))
+    holder.listen()
+    return holder
+
+
+def refused_start(service: Latchkey) -> str:
+    """Starts `serve`, asserts a clean refusal, and gives what it said."""
+    before = database_files(service)
+    with held_port() as holder:
+        port = holder.getsockname()[1]
+        service.launch(("--hostname", "127.0.0.1", "--port", str(port)))
+        code = service.process.wait(REFUSAL_SECONDS)
+    said = service.run_errors()
+    assert code == 2, f"ended with {code}:\n{said}"
+    assert ERROR.search(said), said
+    assert "in use" not in said.lower(), f"it tried to listen first:\n{said}"
+    assert "listening on" not in service.run_output()
+    assert database_files(service) == before
+    return said
+
+
+def assert_silent_about(said: str, *secrets: str):
+    """No part of a refused secret is repeated."""
+    for secret in secrets:
+        assert secret not in said
