@@ -37,6 +37,8 @@ package struct KeyVault: Sendable {
         if let label = request.label { try LabelFormat.check(label) }
         let bytes = request.key.secret.withUnsafeBytes { Array($0) }
         try KeyFormat.check(bytes)
+        try refuseKeyInPlainSight(
+            bytes, in: [request.name, request.label, request.baseURL] + request.fields.values.map { $0 })
         let now = clock.now()
         if let expiresAt = request.expiresAt, expiresAt <= now {
             throw LatchkeyError(.invalidExpiry, "expires_at lies in the past")
@@ -76,6 +78,13 @@ package struct KeyVault: Sendable {
                 createdAt: existing?.createdAt ?? checkedAt, updatedAt: checkedAt, lastUsedAt: nil)
         }
         return (stored, provider.warnings(for: bytes))
+    }
+
+    /// A key pasted into a second field would be stored there unsealed, and shown.
+    private func refuseKeyInPlainSight(_ key: [UInt8], in texts: [String?]) throws(LatchkeyError) {
+        for text in texts where text.map({ $0.utf8.firstRange(of: key) != nil }) ?? false {
+            throw LatchkeyError(.invalidKeyFormat, "the key stands in another member too, where it would not be sealed")
+        }
     }
 
     private func refuseUnlessValid(
@@ -170,7 +179,7 @@ package struct KeyVault: Sendable {
 
     package static func notFound(_ reference: KeyReference) -> LatchkeyError {
         LatchkeyError(
-            .keyNotFound, "there is no key named \(reference.name.text) for \(reference.provider.text)",
+            .keyNotFound, "there is no such key for \(reference.provider.text)",
             hint: "POST /api/api-keys/set stores one")
     }
 }

@@ -7,16 +7,21 @@ enum ProbeReading {
     ) -> ProbeOutcome {
         let json = try? StrictJSON.parse(response.body)
         let code = json.flatMap { errorCode(in: $0) }.flatMap { safe($0, besides: secret) }
-        func result(_ verdict: Verdict?, _ fallbackCode: String? = nil) -> ProbeOutcome {
-            ProbeOutcome(verdict: verdict, httpStatus: response.status, code: code ?? fallbackCode)
+        func result(_ verdict: Verdict?) -> ProbeOutcome {
+            ProbeOutcome(verdict: verdict, httpStatus: response.status, code: code)
         }
         // A 2xx page that is no JSON is some gateway's or captive portal's, not the provider's.
         if (200..<300).contains(response.status), probe.expectJSON, json == nil {
             return ProbeOutcome(verdict: nil, httpStatus: response.status, code: "unreadable_answer")
         }
+        // Why a check was postponed is said in our words, the same for every provider.
+        func postponed(_ status: Int) -> ProbeOutcome {
+            let isTrouble = status == 408 || status >= 500
+            return .postponed(isTrouble ? "provider_error" : code ?? "unexpected_status", httpStatus: status)
+        }
         for rule in provider.rules where rule.statuses.contains(response.status) {
             if let text = rule.bodyContains, response.body.firstRange(of: Array(text.utf8)) == nil { continue }
-            return result(rule.verdict)
+            return rule.verdict == nil ? postponed(response.status) : result(rule.verdict)
         }
         switch response.status {
         case 200..<300: return result(.valid)
@@ -24,8 +29,7 @@ enum ProbeReading {
         case 402: return result(.noCredit)
         case 403: return result(.restricted)
         case 429: return result(.rateLimited)
-        case 408, 500...599: return result(nil, "provider_error")
-        default: return result(nil, "unexpected_status")
+        default: return postponed(response.status)
         }
     }
 

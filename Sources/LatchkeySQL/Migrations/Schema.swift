@@ -1,10 +1,13 @@
 /// Every migration, in order. The tables carry the reference system's columns first, then ours.
 package enum Schema {
+    /// The migration that makes the keyset table.
+    package static let keysetVersion = 3
+
     package static func migrations(_ dialect: SQLDialect) -> [Migration] {
         [
             Migration(version: 1, name: "keys", statements: keys(dialect)),
             Migration(version: 2, name: "audit", statements: audit(dialect)),
-            Migration(version: 3, name: "keyset and settings", statements: settings),
+            Migration(version: keysetVersion, name: "keyset and settings", statements: settings),
         ]
     }
 

@@ -4,9 +4,14 @@ import LatchkeyCore
 /// The embedded database: one file in WAL mode, one writer, a few readers.
 package final class SQLiteDriver: SQLDriver {
     package let path: String
-    private let queue: DatabaseQueue
-    private let writer: SQLiteWriter
     private let readers: SQLiteReaders
+    /// nil when the file was opened for reading only.
+    private let writing: Writing?
+
+    private struct Writing {
+        let queue: DatabaseQueue
+        let writer: SQLiteWriter
+    }
 
     package var dialect: SQLDialect { .sqlite }
 
@@ -15,6 +20,25 @@ package final class SQLiteDriver: SQLDriver {
     /// - Throws: `store_unavailable` with the cause and the mend.
     package init(path: String, readers: Int = 4) throws {
         self.path = path
+        do {
+            let queue = try DatabaseQueue(path: path, configuration: Self.configuration)
+            writing = Writing(queue: queue, writer: try SQLiteWriter(queue: queue))
+        } catch let error as DatabaseError {
+            throw SQLiteError.error(error.extendedResultCode.rawValue, nil)
+        }
+        self.readers = try SQLiteReaders(path: path, count: readers)
+    }
+
+    /// Opens a file that is there, to look at it: not a byte of it is changed.
+    ///
+    /// - Throws: `store_unavailable`.
+    package init(inspecting path: String) throws {
+        self.path = path
+        writing = nil
+        readers = try SQLiteReaders(path: path, count: 1)
+    }
+
+    private static var configuration: Configuration {
         var configuration = Configuration()
         configuration.journalMode = .wal
         configuration.foreignKeysEnabled = true
@@ -26,13 +50,12 @@ package final class SQLiteDriver: SQLDriver {
             // Deleted rows are overwritten: a sealed key that its owner removed is not left in free pages.
             try database.execute(sql: "PRAGMA secure_delete = ON")
         }
-        do {
-            queue = try DatabaseQueue(path: path, configuration: configuration)
-        } catch let error as DatabaseError {
-            throw SQLiteError.error(error.extendedResultCode.rawValue, nil)
-        }
-        writer = try SQLiteWriter(queue: queue)
-        self.readers = try SQLiteReaders(path: path, count: readers)
+        return configuration
+    }
+
+    private func forWriting() throws -> Writing {
+        guard let writing else { throw LatchkeyError(.storeUnavailable, "the database was opened for reading only") }
+        return writing
     }
 
     package func query<Row: Sendable>(
@@ -47,18 +70,18 @@ package final class SQLiteDriver: SQLDriver {
 
     @discardableResult
     package func execute(_ statement: SQLStatement, _ values: [SQLValue]) async throws -> Int {
-        try await writer.run(isAtomic: true) { try $0.run(statement, values) }
+        try await forWriting().writer.run(isAtomic: true) { try $0.run(statement, values) }
     }
 
     package func transaction<Result: Sendable>(
         _ body: @escaping @Sendable (any SQLTransaction) throws -> Result
     ) async throws -> Result {
-        try await writer.run(isAtomic: false) { try body(SQLiteTransaction(connection: $0)) }
+        try await forWriting().writer.run(isAtomic: false) { try body(SQLiteTransaction(connection: $0)) }
     }
 
     /// Truncates the WAL and closes. Without it the next start does the same work.
     package func close() throws {
-        try queue.close()
+        try writing?.queue.close()
     }
 }
 
@@ -89,21 +112,30 @@ extension SQLiteDriver {
         )
         """
 
+    private static let findTable = SQLStatement(
+        "schema_migrations.exists", "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'")
+    private static let selectApplied = SQLStatement(
+        "schema_migrations.select", "SELECT version, name, checksum FROM schema_migrations ORDER BY version")
+
     package func appliedMigrations() async throws -> [AppliedMigration] {
-        try await mappingErrors { [queue] in
-            try await queue.read { database in try Self.applied(database) }
+        guard try await !query(Self.findTable, [], { $0.integer(0) }).isEmpty else { return [] }
+        return try await query(Self.selectApplied, []) { row in
+            AppliedMigration(
+                version: row.integer(0).flatMap { Int(exactly: $0) } ?? 0, name: row.text(1) ?? "",
+                checksum: row.text(2) ?? "")
         }
     }
 
     private static func applied(_ database: Database) throws -> [AppliedMigration] {
         guard try database.tableExists("schema_migrations") else { return [] }
-        return try Row.fetchAll(
-            database, sql: "SELECT version, name, checksum FROM schema_migrations ORDER BY version"
-        ).map { AppliedMigration(version: $0["version"], name: $0["name"], checksum: $0["checksum"]) }
+        return try Row.fetchAll(database, sql: selectApplied.sql).map { row in
+            AppliedMigration(version: row["version"], name: row["name"], checksum: row["checksum"])
+        }
     }
 
     package func migrate(_ migrations: [Migration]) async throws -> [Migration] {
-        try await mappingErrors { [queue] in
+        let queue = try forWriting().queue
+        return try await mappingErrors {
             try await queue.writeWithoutTransaction { database in
                 var run: [Migration] = []
                 for migration in migrations {

@@ -70,10 +70,10 @@ package struct TokenVerifier: Sendable {
 
     private func accept(_ claims: JSONObject) -> VerifiedIdentity? {
         guard acceptTimes(claims), acceptAudience(claims), acceptIssuer(claims),
-            case .string(let subject)? = claims[rules.userClaim], let id = try? UserID(subject.bytes),
-            let roles = roles(claims)
+            case .string(let subject)? = claims[rules.userClaim], let id = try? UserID(subject.bytes)
         else { return nil }
-        return VerifiedIdentity(id: id, roles: roles)
+        // Roles of another form give nothing, and take nothing: the user is who they are.
+        return VerifiedIdentity(id: id, roles: Self.texts(claims[rules.rolesClaim]) ?? [])
     }
 
     private func acceptTimes(_ claims: JSONObject) -> Bool {
@@ -112,10 +112,6 @@ package struct TokenVerifier: Sendable {
         guard let issuer = rules.issuer else { return true }
         guard case .string(let text)? = claims["iss"] else { return false }
         return text.bytes.elementsEqual(issuer.utf8)
-    }
-
-    private func roles(_ claims: JSONObject) -> [String]? {
-        claims[rules.rolesClaim] == nil ? [] : Self.texts(claims[rules.rolesClaim])
     }
 
     /// A text, or a list of texts.

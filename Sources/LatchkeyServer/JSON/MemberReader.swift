@@ -65,6 +65,9 @@ struct MemberReader {
     }
 
     func required<Value>(_ name: String, _ value: Value?) throws(LatchkeyError) -> Value {
+        if value == nil, case .null? = object[name] {
+            throw LatchkeyError(.wrongType, "the member \(name) is null, and it is needed")
+        }
         guard let value else { throw LatchkeyError(.missingMember, "the member \(name) is missing") }
         return value
     }

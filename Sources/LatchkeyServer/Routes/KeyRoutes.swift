@@ -94,7 +94,13 @@ struct KeyRoutes: Sendable {
         let user = try authentication.user(request)
         let reference = try reference(request, context, user)
         try await request.noMembers()
-        try await vault.remove(reference, by: Caller(.user(user.id), requestID: context.requestID))
+        do {
+            try await vault.remove(reference, by: Caller(.user(user.id), requestID: context.requestID))
+        } catch let error as LatchkeyError
+            where error.code == .keyNotFound && vault.catalogue[reference.provider] == nil
+        {
+            throw LatchkeyError(.unknownProviderPath, "no such provider in the catalogue")
+        }
         return Response.json { writer in
             writer.object { writer in
                 writer.member("deleted", 1)

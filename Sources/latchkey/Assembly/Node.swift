@@ -47,14 +47,9 @@ struct Node {
     static func open(_ settings: Settings) async throws -> Node {
         let catalogue = try catalogue(settings)
         let keyring = try keyring(settings)
+        try await startingUp { try await inspect(settings, keyring) }
         let driver = try openDatabase(settings)
         let store = SQLStore(driver: driver)
-        _ = try await store.missingMigrations()
-        if try await !driver.appliedMigrations().isEmpty {
-            // A wrong root is found before the schema is touched. An unfinished first start has no keyset table yet.
-            let entries = (try? await store.keyset()) ?? []
-            if !entries.isEmpty { _ = try await KeysetCheck.compare(entries, keyring) }
-        }
         try await store.migrate()
         let standing = try await KeysetCheck.run(store: store, keyring: keyring, clock: .system)
         let client = HTTPProbeTransport.makeClient()
@@ -70,11 +65,46 @@ struct Node {
             standing: standing, client: client, vault: vault)
     }
 
+    /// Looks at a database that is there before it is opened for writing: a newer schema, a changed migration, another
+    /// root. None of that may cost a byte.
+    private static func inspect(_ settings: Settings, _ keyring: RootKeyring) async throws {
+        guard let driver = try inspectDatabase(settings) else { return }
+        let store = SQLStore(driver: driver)
+        _ = try await store.missingMigrations()
+        guard try await driver.appliedMigrations().contains(where: { $0.version == Schema.keysetVersion }) else {
+            return
+        }
+        let entries = try await store.keyset()
+        if !entries.isEmpty { _ = try await KeysetCheck.compare(entries, keyring) }
+    }
+
+    /// The database opened for reading only; nil when there is none yet.
+    static func inspectDatabase(_ settings: Settings) throws -> SQLiteDriver? {
+        switch try DatabaseURL(settings[.databaseURL] ?? "") {
+        case .sqlite(let path):
+            guard DatabaseFile.exists(path) else { return nil }
+            return try startingUp { try SQLiteDriver(inspecting: path) }
+        }
+    }
+
     static func openDatabase(_ settings: Settings) throws -> SQLiteDriver {
         switch try DatabaseURL(settings[.databaseURL] ?? "") {
         case .sqlite(let path):
             let readers = max(2, min(8, ProcessInfo.processInfo.activeProcessorCount))
-            return try SQLiteDriver(path: path, readers: readers)
+            return try startingUp { try SQLiteDriver(path: path, readers: readers) }
+        }
+    }
+
+    /// A database that cannot be opened at start is a mistake in the settings, not a passing trouble.
+    private static func startingUp<R>(_ body: () async throws -> R) async throws -> R {
+        do { return try await body() } catch let error as LatchkeyError where error.code == .storeUnavailable {
+            throw LatchkeyError(.configuration, error.reason, hint: error.hint)
+        }
+    }
+
+    private static func startingUp<R>(_ body: () throws -> R) throws -> R {
+        do { return try body() } catch let error as LatchkeyError where error.code == .storeUnavailable {
+            throw LatchkeyError(.configuration, error.reason, hint: error.hint)
         }
     }
 

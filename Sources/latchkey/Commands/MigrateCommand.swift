@@ -17,22 +17,23 @@ struct MigrateCommand: AsyncParsableCommand {
     func run() async throws {
         try await reporting {
             let settings = try await common.settings()
-            if dryRun, case .sqlite(let path) = try DatabaseURL(settings[.databaseURL] ?? ""),
-                !DatabaseFile.exists(path)
-            {
-                return Console.print("there is no database yet at \(path); migrate makes it")
-            }
-            let driver = try Node.openDatabase(settings)
-            let store = SQLStore(driver: driver)
             if dryRun {
-                let missing = try await store.missingMigrations()
+                guard let driver = try Node.inspectDatabase(settings) else {
+                    return Console.print("there is no database yet; migrate makes it")
+                }
+                let missing = try await SQLStore(driver: driver).missingMigrations()
                 for migration in missing { Console.print("would run \(migration.version): \(migration.name)") }
                 if missing.isEmpty { Console.print("nothing to do") }
-            } else {
-                let run = try await store.migrate()
-                for migration in run { Console.print("ran \(migration.version): \(migration.name)") }
-                if run.isEmpty { Console.print("nothing to do: the database is up to date") }
+                return
             }
+            if let driver = try Node.inspectDatabase(settings) {
+                // Refused here, a database stays as it is to the byte.
+                _ = try await SQLStore(driver: driver).missingMigrations()
+            }
+            let driver = try Node.openDatabase(settings)
+            let run = try await SQLStore(driver: driver).migrate()
+            for migration in run { Console.print("ran \(migration.version): \(migration.name)") }
+            if run.isEmpty { Console.print("nothing to do: the database is up to date") }
             try? driver.close()
         }
     }

@@ -62,6 +62,7 @@ private struct Service {
         let keys = try await Identity.keys(settings, algorithm: rules.algorithm)
         let serviceToken = try Identity.serviceToken(settings)
         let configuredSetupToken = try Identity.setupToken(settings)
+        let globalFallback = try settings.flag(.globalFallback)
         let node = try await Node.open(settings)
         let isSetUp = try await SetupGate.isFinished(node.store)
         let madeToken = isSetUp || configuredSetupToken != nil ? nil : SetupToken.make()
@@ -73,7 +74,7 @@ private struct Service {
         }
         let uses = UseRecorder(store: node.store, logger: logger)
         let resolver = KeyResolver(
-            vault: node.vault, environment: environment, globalFallback: try settings.flag(.globalFallback), uses: uses)
+            vault: node.vault, environment: environment, globalFallback: globalFallback, uses: uses)
         let server = LatchkeyServer(
             LatchkeyServer.Parts(
                 vault: node.vault, resolver: resolver,

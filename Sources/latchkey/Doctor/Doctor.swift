@@ -71,13 +71,13 @@ struct Doctor {
     private func database(_ report: inout DoctorReport) async -> SQLStore? {
         do {
             guard case .sqlite(let path) = try DatabaseURL(settings[.databaseURL] ?? "") else { return nil }
-            guard DatabaseFile.exists(path) else {
+            guard let driver = try Node.inspectDatabase(settings) else {
                 report.warn(
                     "database: there is none yet at \(path)", mend: "`latchkey serve` or `latchkey migrate` makes it")
                 return nil
             }
             permissions(path, &report)
-            let store = SQLStore(driver: try Node.openDatabase(settings))
+            let store = SQLStore(driver: driver)
             let missing = try await store.missingMigrations()
             guard missing.isEmpty else {
                 report.warn(
