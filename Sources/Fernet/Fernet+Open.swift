@@ -26,6 +26,7 @@ extension Fernet {
     ///   - key: 32 bytes; the first 16 sign, the last 16 encrypt.
     ///   - ttl: the time rule, or nil for none (a stored record must open whatever the clock says).
     ///   - body: gets the plaintext for the time of the call; copy what must outlive it.
+    /// - Returns: what `body` returns.
     /// - Throws: ``FernetError``, the same for every cause, or what `body` throws.
     public static func open<R: ~Copyable>(
         _ token: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer, ttl: TTL? = nil,

@@ -2,8 +2,10 @@
 public struct CryptoError: Error, Sendable, Equatable, CustomStringConvertible {
     /// A stable name for a cause. Callers compare this, never the sentence.
     public struct Code: RawRepresentable, Hashable, Sendable {
+        /// As it is written to logs and answers.
         public let rawValue: String
 
+        /// A code by its name.
         public init(rawValue: String) {
             self.rawValue = rawValue
         }
@@ -30,15 +32,18 @@ public struct CryptoError: Error, Sendable, Equatable, CustomStringConvertible {
         public static let keyset = Code(rawValue: "keyset")
     }
 
+    /// The cause, to be compared.
     public let code: Code
     /// What was seen, then what was expected. Nothing secret.
     public let reason: String
 
+    /// An error; the sentence must hold nothing secret.
     public init(_ code: Code, _ reason: String) {
         self.code = code
         self.reason = reason
     }
 
+    /// Code and sentence.
     public var description: String { "\(code.rawValue): \(reason)" }
 
     /// The one answer to a record that does not open.

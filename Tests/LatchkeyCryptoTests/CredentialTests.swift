@@ -81,6 +81,8 @@ struct CredentialTests {
         // An escape counts as the two bytes that it takes.
         let quotes = credential(String(repeating: "\"", count: (8192 - overhead) / 2 + 1))
         #expect(code { () throws(CryptoError) in _ = try quotes.encode() } == .payloadTooLarge)
+        let fitting = try credential(String(repeating: "\\", count: (8192 - overhead) / 2)).encode()
+        #expect(try Credential.decode(fitting).secret.count == (8192 - overhead) / 2)
         let wide = credential("s", fields: ["a": String(repeating: "\n", count: 4096)])
         #expect(code { () throws(CryptoError) in _ = try wide.encode() } == .payloadTooLarge)
         #expect(isRefused(text(full) + " "))

@@ -119,6 +119,19 @@ struct OwnerKeyTests {
         #expect(error == CryptoError(.unknownSuite, "record suite \(suite) is not known, newest is 1"))
     }
 
+    /// Both write an empty owner into the record's context, so here the key alone cannot tell.
+    @Test func `the global key does not serve a user without a name`() async throws {
+        let global = try await OwnerKey(root: root, owner: .global)
+        var context = context
+        context.owner = .global
+        let record = try global.seal(Secret(copying: payload), as: context, rowVersion: 1, time: 1)
+        context.owner = .user([])
+        #expect(isRefused(record, as: context, by: global))
+        #expect(throws: CryptoError.self) {
+            _ = try global.seal(Secret(copying: payload), as: context, rowVersion: 1, time: 1)
+        }
+    }
+
     @Test func `sealing under another owner's context is refused`() throws {
         var other = context
         other.owner = .global

@@ -1,4 +1,5 @@
 """The service's routes as calls. Every call returns the plain `requests` answer."""
+
 import itertools
 import threading
 
@@ -31,12 +32,14 @@ class Client:
             self.local.session.trust_env = False
         return self.local.session
 
-    def call(self, method: str, path: str, token: str | None = None, headers: dict | None = None,
-             timeout: float = 30, **rest) -> requests.Response:
+    def call(
+        self, method: str, path: str, token: str | None = None, headers: dict | None = None, timeout: float = 30, **rest
+    ) -> requests.Response:
         sent = {"Authorization": f"Bearer {token}"} if token is not None else {}
         sent.update(headers or {})
-        answer = self.session().request(method, self.url + path, headers=sent, timeout=timeout,
-                                        allow_redirects=False, **rest)
+        answer = self.session().request(
+            method, self.url + path, headers=sent, timeout=timeout, allow_redirects=False, **rest
+        )
         if self.on_answer:
             self.on_answer(answer)
         return answer

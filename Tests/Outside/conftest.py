@@ -1,4 +1,5 @@
 """Fixtures: one scripted provider for the run, servers per module or per test, all ended again."""
+
 import itertools
 
 import pytest
@@ -29,6 +30,7 @@ def service_factory(provider, new_folder):
         service = Latchkey(new_folder(), provider, **settings)
         made.append(service)
         return service.start() if start else service
+
     return make, made
 
 

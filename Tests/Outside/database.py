@@ -1,4 +1,5 @@
 """The SQLite file seen from outside, as somebody who can write to it would."""
+
 import sqlite3
 from pathlib import Path
 
@@ -16,7 +17,10 @@ def columns(connection: sqlite3.Connection, table: str) -> dict[str, dict]:
     """Name → type, and whether null is allowed, as the database itself says."""
     rows = connection.execute(f'PRAGMA table_info("{table}")').fetchall()
     assert rows, f"there is no table {table}"
-    return {name: {"type": kind.upper(), "nullable": not not_null and not primary} for _, name, kind, not_null, _, primary in rows}
+    return {
+        name: {"type": kind.upper(), "nullable": not not_null and not primary}
+        for _, name, kind, not_null, _, primary in rows
+    }
 
 
 def tables(connection: sqlite3.Connection) -> list[str]:
@@ -27,11 +31,13 @@ def tables(connection: sqlite3.Connection) -> list[str]:
 def read_row(connection: sqlite3.Connection, table: str, **where) -> dict:
     """The one row that matches, with its rowid."""
     condition = " AND ".join(f'"{name}" = ?' for name in where)
-    cursor = connection.execute(f'SELECT rowid AS "rowid of it", * FROM "{table}" WHERE {condition}', tuple(where.values()))
+    cursor = connection.execute(
+        f'SELECT rowid AS "rowid of it", * FROM "{table}" WHERE {condition}', tuple(where.values())
+    )
     names = [description[0] for description in cursor.description]
     found = cursor.fetchall()
     assert len(found) == 1, f"{len(found)} rows in {table} for {where}"
-    return dict(zip(names, found[0]))
+    return dict(zip(names, found[0], strict=True))
 
 
 def write_columns(connection: sqlite3.Connection, table: str, rowid: int, values: dict):
@@ -47,7 +53,9 @@ def put_back(connection: sqlite3.Connection, table: str, rowid_now: int, row: di
     names, marks = ", ".join(f'"{name}"' for name in values), ", ".join("?" for _ in values)
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(f'DELETE FROM "{table}" WHERE rowid = ?', (rowid_now,))
-    connection.execute(f'INSERT INTO "{table}" (rowid, {names}) VALUES (?, {marks})', (row["rowid of it"], *values.values()))
+    connection.execute(
+        f'INSERT INTO "{table}" (rowid, {names}) VALUES (?, {marks})', (row["rowid of it"], *values.values())
+    )
     connection.execute("COMMIT")
 
 

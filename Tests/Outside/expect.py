@@ -1,4 +1,5 @@
 """What every answer, and every refusal, must look like."""
+
 import re
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -50,3 +51,8 @@ def key_object(value: dict, key: str, provider: str, verdict: str, name: str = "
     assert {"label", "evidence", "last_validated", "expires_at", "base_url", "last_used_at"} <= value.keys()
     assert {"http_status", "code", "checked_at", "decisive"} <= value["evidence"].keys()
     return value
+
+
+def short(value) -> str:
+    """A test's name for a value that may be 40,000 bytes long."""
+    return ascii(value)[:40]

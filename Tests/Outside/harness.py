@@ -1,4 +1,5 @@
 """Starts and ends the release binary, each time in a folder and on a port of its own."""
+
 import atexit
 import json
 import os
@@ -55,8 +56,9 @@ def clean_environment(folder: Path) -> dict:
 
 def run_command(arguments: list[str], env: dict, folder: Path, stdin: bytes = b"") -> subprocess.CompletedProcess:
     """Runs one command of the binary to its end. Output as text."""
-    done = subprocess.run([str(binary_path()), *arguments], input=stdin, env=env, cwd=folder,
-                          capture_output=True, timeout=COMMAND_SECONDS)
+    done = subprocess.run(
+        [str(binary_path()), *arguments], input=stdin, env=env, cwd=folder, capture_output=True, timeout=COMMAND_SECONDS
+    )
     done.stdout, done.stderr = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
     return done
 
@@ -82,9 +84,13 @@ class Latchkey:
 
     def default_settings(self, provider: ScriptedProvider | None) -> dict:
         settings = {
-            "DATABASE_URL": f"sqlite:{self.database}", "API_KEY_ENCRYPTION_SECRET": generate_root(self.folder),
-            "JWT_SECRET_KEY": secrets.token_urlsafe(64), "LATCHKEY_SERVICE_TOKEN": secrets.token_urlsafe(48),
-            "LATCHKEY_SETUP_TOKEN": secrets.token_urlsafe(32), "LATCHKEY_LOG_LEVEL": "trace"}
+            "DATABASE_URL": f"sqlite:{self.database}",
+            "API_KEY_ENCRYPTION_SECRET": generate_root(self.folder),
+            "JWT_SECRET_KEY": secrets.token_urlsafe(64),
+            "LATCHKEY_SERVICE_TOKEN": secrets.token_urlsafe(48),
+            "LATCHKEY_SETUP_TOKEN": secrets.token_urlsafe(32),
+            "LATCHKEY_LOG_LEVEL": "trace",
+        }
         if provider:
             operator_file = self.folder / "providers.json"
             operator_file.write_text(json.dumps(provider.operator_file()))
@@ -110,8 +116,15 @@ class Latchkey:
         """Starts `serve` and waits for nothing."""
         self.runs += 1
         with open(self.output_path("stdout"), "wb") as out, open(self.output_path("stderr"), "wb") as errors:
-            self.process = subprocess.Popen([str(binary_path()), "serve", *arguments], env=self.env, cwd=self.folder,
-                                            stdin=subprocess.DEVNULL, stdout=out, stderr=errors, **popen)
+            self.process = subprocess.Popen(
+                [str(binary_path()), "serve", *arguments],
+                env=self.env,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=errors,
+                **popen,
+            )
         started.append(self.process)
 
     def listening_or_ended(self):
@@ -155,8 +168,11 @@ class Latchkey:
 
     def all_output(self) -> bytes:
         """Everything every run put on stdout and stderr."""
-        return b"".join(self.output_path(stream, run).read_bytes()
-                        for run in range(1, self.runs + 1) for stream in ("stdout", "stderr"))
+        return b"".join(
+            self.output_path(stream, run).read_bytes()
+            for run in range(1, self.runs + 1)
+            for stream in ("stdout", "stderr")
+        )
 
     def printed_setup_token(self) -> str | None:
         match = PRINTED_SETUP_TOKEN.search(self.run_output())
@@ -174,8 +190,13 @@ class Latchkey:
 
     def client(self, on_answer=None) -> Client:
         """A client for the server as it runs now; take a new one after a restart."""
-        return Client(f"http://127.0.0.1:{self.port}", self.jwt_secret, self.env["LATCHKEY_SERVICE_TOKEN"],
-                      self.env.get("LATCHKEY_SETUP_TOKEN"), on_answer)
+        return Client(
+            f"http://127.0.0.1:{self.port}",
+            self.jwt_secret,
+            self.env["LATCHKEY_SERVICE_TOKEN"],
+            self.env.get("LATCHKEY_SETUP_TOKEN"),
+            on_answer,
+        )
 
     def command(self, *arguments: str, stdin: str = "", **settings: str) -> subprocess.CompletedProcess:
         """A command of the binary with this service's settings."""

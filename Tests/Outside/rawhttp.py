@@ -1,4 +1,5 @@
 """HTTP as bytes on a socket, for what a well-behaved client cannot send."""
+
 import json
 import socket
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ def chunked_body(rest: bytes) -> bytes | None:
             return None
         if size == 0:
             return body
-        body, rest = body + rest[:size], rest[size + 2:]
+        body, rest = body + rest[:size], rest[size + 2 :]
     return None
 
 

@@ -1,4 +1,5 @@
 """A start that must not happen: exit 2, one sentence, one hint, nothing written, no listener."""
+
 import re
 import socket
 
@@ -34,8 +35,15 @@ def refused_start(service: Latchkey) -> str:
     assert ERROR.search(said), said
     assert "in use" not in said.lower(), f"it tried to listen first:\n{said}"
     assert "listening on" not in service.run_output()
-    assert database_files(service) == before
+    assert_unchanged(before, database_files(service))
     return said
+
+
+def assert_unchanged(before: dict[str, bytes], after: dict[str, bytes]):
+    """Says which file is new, gone or different, without printing its bytes."""
+    changed = [name for name in before.keys() | after.keys() if before.get(name) != after.get(name)]
+    sizes = {name: (len(before.get(name, b"")), len(after.get(name, b""))) for name in changed}
+    assert not changed, f"a refused start wrote to the database; bytes before and after: {sizes}"
 
 
 def assert_silent_about(said: str, *secrets: str):

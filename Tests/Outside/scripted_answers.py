@@ -1,19 +1,49 @@
 """What the scripted provider says: one behaviour per word in the key, in each vendor's own wire format."""
+
 import json
 from dataclasses import dataclass
 
-BEHAVIOURS = ("valid", "invalid", "restricted", "blocked", "nocredit", "ratelimited", "slow", "garbage",
-              "notjson", "brokenhttp", "closed", "redirect", "huge", "error500", "overloaded", "teapot", "echo")
+BEHAVIOURS = (
+    "valid",
+    "invalid",
+    "restricted",
+    "blocked",
+    "nocredit",
+    "ratelimited",
+    "slow",
+    "garbage",
+    "notjson",
+    "brokenhttp",
+    "closed",
+    "redirect",
+    "huge",
+    "error500",
+    "overloaded",
+    "teapot",
+    "echo",
+)
 HUGE_BYTES = 3 * 1024 * 1024
 HTML = b"<!DOCTYPE html><html><body><h1>Please sign in to the hotel network</h1></body></html>"
-REASONS = {200: "OK", 302: "Found", 400: "Bad Request", 401: "Unauthorized", 402: "Payment Required", 403: "Forbidden",
-           404: "Not Found", 405: "Method Not Allowed", 418: "I'm a teapot", 429: "Too Many Requests",
-           500: "Internal Server Error", 529: "Overloaded"}
+REASONS = {
+    200: "OK",
+    302: "Found",
+    400: "Bad Request",
+    401: "Unauthorized",
+    402: "Payment Required",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    418: "I'm a teapot",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    529: "Overloaded",
+}
 
 
 @dataclass
 class Answer:
     """One HTTP answer, or `raw` bytes put on the wire as they are (None: close without a byte)."""
+
     status: int = 200
     body: bytes = b"{}"
     content_type: str = "application/json"
@@ -24,8 +54,11 @@ class Answer:
     def wire(self) -> bytes:
         if self.raw is not None:
             return self.raw
-        lines = [f"HTTP/1.1 {self.status} {REASONS.get(self.status, 'Status')}",
-                 f"Content-Type: {self.content_type}", f"Content-Length: {len(self.body)}"]
+        lines = [
+            f"HTTP/1.1 {self.status} {REASONS.get(self.status, 'Status')}",
+            f"Content-Type: {self.content_type}",
+            f"Content-Length: {len(self.body)}",
+        ]
         lines += [f"{name}: {value}" for name, value in self.headers]
         return "\r\n".join(lines).encode() + b"\r\n\r\n" + self.body
 
@@ -58,7 +91,9 @@ def listing(vendor: str) -> dict:
     if vendor == "anthropic":
         return {"data": [{"type": "model", "id": "scripted-1", "display_name": "Scripted 1"}], "has_more": False}
     if vendor == "openrouter":
-        return {"data": {"label": "scripted", "usage": 0, "limit": None, "limit_remaining": None, "is_free_tier": False}}
+        return {
+            "data": {"label": "scripted", "usage": 0, "limit": None, "limit_remaining": None, "is_free_tier": False}
+        }
     return {"object": "list", "data": [{"id": "scripted-1", "object": "model", "owned_by": "scripted"}]}
 
 
@@ -84,8 +119,16 @@ def restricted(vendor: str, key: str) -> Answer:
 
 
 def blocked(vendor: str, key: str) -> Answer:
-    return json_answer(403, error_body(vendor, 403, "Requests from this referrer are blocked.", "PERMISSION_DENIED",
-                                       "API_KEY_HTTP_REFERRER_BLOCKED"))
+    return json_answer(
+        403,
+        error_body(
+            vendor,
+            403,
+            "Requests from this referrer are blocked.",
+            "PERMISSION_DENIED",
+            "API_KEY_HTTP_REFERRER_BLOCKED",
+        ),
+    )
 
 
 def no_credit(vendor: str, key: str) -> Answer:
@@ -118,8 +161,15 @@ def server_error(vendor: str, key: str) -> Answer:
 FIXED = {
     "valid": lambda vendor, key: json_answer(200, listing(vendor)),
     "slow": lambda vendor, key: json_answer(200, listing(vendor)),
-    "invalid": invalid, "echo": echo, "restricted": restricted, "blocked": blocked, "nocredit": no_credit,
-    "ratelimited": rate_limited, "huge": huge, "redirect": redirect, "error500": server_error,
+    "invalid": invalid,
+    "echo": echo,
+    "restricted": restricted,
+    "blocked": blocked,
+    "nocredit": no_credit,
+    "ratelimited": rate_limited,
+    "huge": huge,
+    "redirect": redirect,
+    "error500": server_error,
     "garbage": lambda vendor, key: Answer(200, HTML, "text/html; charset=utf-8"),
     "notjson": lambda vendor, key: Answer(200, b'{"data": [', "application/json"),
     "brokenhttp": lambda vendor, key: Answer(raw=b"\x16\x03\x01 this is not HTTP at all\x00\xff\r\n\r\n"),

@@ -4,6 +4,7 @@ Speaks the probe routes of OpenAI, Anthropic, Gemini and OpenRouter under /opena
 (or without a prefix, told apart by their key header), and keeps every byte it was sent.
 As a program: `python scripted_provider.py --port 9100`.
 """
+
 import argparse
 import json
 import socket
@@ -16,13 +17,19 @@ from scripted_answers import BEHAVIOURS, Answer, answer_for, behaviour_of, json_
 MAXIMUM_HEAD = 256 * 1024
 MAXIMUM_BODY = 8 * 1024 * 1024
 REQUESTS_PER_CONNECTION = 10_000
-BASE_PATHS = {"openai": "/openai/v1", "anthropic": "/anthropic/v1", "gemini": "/gemini", "openrouter": "/openrouter/api/v1"}
+BASE_PATHS = {
+    "openai": "/openai/v1",
+    "anthropic": "/anthropic/v1",
+    "gemini": "/gemini",
+    "openrouter": "/openrouter/api/v1",
+}
 KEY_HEADERS = {"anthropic": "x-api-key", "gemini": "x-goog-api-key"}
 
 
 @dataclass(frozen=True)
 class Recorded:
     """One request as it came over the wire."""
+
     method: str
     target: str
     headers: tuple
@@ -105,6 +112,7 @@ def is_probe(vendor: str, method: str, target: str) -> bool:
 
 class ProviderConnection(socketserver.StreamRequestHandler):
     """Serves one connection until either side ends it."""
+
     timeout = 60
 
     def handle(self):
@@ -145,7 +153,7 @@ class ScriptedProvider:
 
     def __init__(self, port: int = 0, slow_seconds: float = 1.0):
         self.slow_seconds = slow_seconds
-        self.answers: dict[str, str] = {}       # key → behaviour, stronger than the key's own word
+        self.answers: dict[str, str] = {}  # key → behaviour, stronger than the key's own word
         self.lock = threading.Lock()
         self.stopping = threading.Event()
         self.recorded: list[Recorded] = []
@@ -211,7 +219,7 @@ def main():
     except KeyboardInterrupt:
         pass
     except socket.error as problem:
-        raise SystemExit(f"scripted provider: error: {problem}")
+        raise SystemExit(f"scripted provider: error: {problem}") from None
 
 
 if __name__ == "__main__":

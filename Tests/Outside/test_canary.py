@@ -1,5 +1,7 @@
-"""A recognisable secret goes through every route and every fault; then everything the service wrote is searched for it."""
+"""A recognisable secret goes through every route and fault; then all the service wrote is searched for it."""
+
 import base64
+import contextlib
 import resource
 import secrets
 import signal
@@ -32,7 +34,12 @@ class Flight:
     """One service, its canaries, and every answer it gave."""
 
     def __init__(self, make_service):
-        self.canaries = {"user's key": canary(), "global key": canary(), "environment's key": canary(), "misplaced key": canary()}
+        self.canaries = {
+            "user's key": canary(),
+            "global key": canary(),
+            "environment's key": canary(),
+            "misplaced key": canary(),
+        }
         self.service = make_service(ANTHROPIC_API_KEY=key_of(self.canaries["environment's key"]))
         self.answers: list[bytes] = []
         self.client = self.service.client(self.remember)
@@ -46,7 +53,9 @@ class Flight:
     def secrets(self) -> dict[str, bytes]:
         env = self.service.env
         found = {name: value.encode() for name, value in self.canaries.items()}
-        found |= {name: env[name].encode() for name in ("JWT_SECRET_KEY", "LATCHKEY_SERVICE_TOKEN", "LATCHKEY_SETUP_TOKEN")}
+        found |= {
+            name: env[name].encode() for name in ("JWT_SECRET_KEY", "LATCHKEY_SERVICE_TOKEN", "LATCHKEY_SETUP_TOKEN")
+        }
         return found | {"root": env["API_KEY_ENCRYPTION_SECRET"].split(":")[2].encode()}
 
     # Where it flies.
@@ -82,22 +91,48 @@ class Flight:
     def wrong_places(self):
         """Where people put keys by mistake."""
         client, key = self.client, key_of(self.canaries["misplaced key"])
-        bodies = [{"provider": key, "api_key": "x"}, {"provider": "openai", "api_key": key + "\r\n"}, {"provider": "openai", "api_key": [key]},
-                  {"provider": "openai", "api_key": key, "name": key + " "}, {"provider": "openai", "api_key": key, "base_url": f"https://{key}"},
-                  {"provider": "openai", "api_key": key, "fields": {"nope": key}}, {"provider": "openai", "api_key": key * 90},
-                  {"provider": "openai", "api_key": key, "expires_at": key}, {"provider": "openai", "api_key": key, "user_id": key}]
+        bodies = [
+            {"provider": key, "api_key": "x"},
+            {"provider": "openai", "api_key": key + "\r\n"},
+            {"provider": "openai", "api_key": [key]},
+            {"provider": "openai", "api_key": key, "name": key + " "},
+            {"provider": "openai", "api_key": key, "base_url": f"https://{key}"},
+            {"provider": "openai", "api_key": key, "fields": {"nope": key}},
+            {"provider": "openai", "api_key": key * 90},
+            {"provider": "openai", "api_key": key, "expires_at": key},
+            {"provider": "openai", "api_key": key, "user_id": key},
+        ]
         for body in bodies:
             assert client.as_user(USER, "POST", SET, json=body).status_code in (400, 404)
         json_type = {"Content-Type": "application/json"}
-        for data in (f'{{"api_key":"{key}"', f'{{"api_key":"{key}","api_key":"{key}"}}', key, f'"{key}"', "x" * 70_000 + key):
+        for data in (
+            f'{{"api_key":"{key}"',
+            f'{{"api_key":"{key}","api_key":"{key}"}}',
+            key,
+            f'"{key}"',
+            "x" * 70_000 + key,
+        ):
             assert client.as_user(USER, "POST", SET, data=data, headers=json_type).status_code in (400, 413)
         client.as_user(USER, "POST", SET, data=key, headers={"Content-Type": "text/plain"})
-        for method, path in (("GET", "/api/api-keys/status?api_key=" + key), ("POST", "/api/api-keys/validate/" + key),
-                             ("POST", "/api/api-keys/validate/openai?name=" + key), ("DELETE", "/api/api-keys/" + key), ("GET", "/" + key)):
+        for method, path in (
+            ("GET", "/api/api-keys/status?api_key=" + key),
+            ("POST", "/api/api-keys/validate/" + key),
+            ("POST", f"/api/api-keys/validate/openai?name={key}!"),
+            ("DELETE", "/api/api-keys/" + key),
+            ("GET", "/" + key),
+        ):
             client.as_user(USER, method, path)
-        for headers in ({"Authorization": f"Bearer {key}"}, {"Authorization": f"Basic {base64.b64encode(key.encode()).decode()}"},
-                        {"X-Setup-Token": key}, {"X-Api-Key": key}, {"Cookie": f"key={key}"}, {"X-Request-Id": key + "/"},
-                        {"Origin": f"https://{key}"}, {"User-Agent": key}, {"Referer": f"https://x.example/?key={key}"}):
+        for headers in (
+            {"Authorization": f"Bearer {key}"},
+            {"Authorization": f"Basic {base64.b64encode(key.encode()).decode()}"},
+            {"X-Setup-Token": key},
+            {"X-Api-Key": key},
+            {"Cookie": f"key={key}"},
+            {"X-Request-Id": key + "/"},
+            {"Origin": f"https://{key}"},
+            {"User-Agent": key},
+            {"Referer": f"https://x.example/?key={key}"},
+        ):
             client.call("GET", "/api/api-keys/status-initial", headers=headers)
         client.call("POST", RESOLVE, token=key, json={"user_id": USER, "provider": "openai"})
         client.call("POST", RESOLVE, token=client.service_token, json={"user_id": USER, "provider": key})
@@ -106,7 +141,9 @@ class Flight:
         """A row that does not open, and a database that somebody else has locked."""
         connection = database.connect(self.service.database)
         row = database.read_row(connection, "user_api_keys", user_id=USER, provider="gemini", name="default")
-        database.write_columns(connection, "user_api_keys", row["rowid of it"], {"encrypted_key": row["encrypted_key"][::-1]})
+        database.write_columns(
+            connection, "user_api_keys", row["rowid of it"], {"encrypted_key": row["encrypted_key"][::-1]}
+        )
         expect.problem(self.client.resolve(USER, "gemini"), 500, "integrity")
         self.client.validate(USER, "gemini")
         connection.execute("BEGIN IMMEDIATE")
@@ -119,9 +156,14 @@ class Flight:
 
     def commands(self) -> dict[str, bytes]:
         run, key = self.service.command, key_of(self.canaries["user's key"])
-        done = {"keys set": run("keys", "set", "--user", USER, "--provider", "openai", stdin=key + "\n"),
-                "keys list": run("keys", "list", "--user", USER), "keys validate": run("keys", "validate", "--user", USER, "--provider", "openai"),
-                "doctor": run("doctor"), "print-config": run("serve", "--print-config"), "migrate": run("migrate")}
+        done = {
+            "keys set": run("keys", "set", "--user", USER, "--provider", "openai", stdin=key + "\n"),
+            "keys list": run("keys", "list", "--user", USER),
+            "keys validate": run("keys", "validate", "--user", USER, "--provider", "openai"),
+            "doctor": run("doctor"),
+            "print-config": run("serve", "--print-config"),
+            "migrate": run("migrate"),
+        }
         assert done["keys list"].returncode == 0 and "openai" in done["keys list"].stdout
         return {f"output of {name}": (result.stdout + result.stderr).encode() for name, result in done.items()}
 
@@ -147,7 +189,7 @@ def test_the_search_finds_what_it_should(form):
     """Otherwise every search below is worth nothing."""
     secret = canary().encode()
     for piece in (needles.needles_for(secret)[form][0], needles.needles_for(secret)[form][-1]):
-        heap = b"before" * 50 + (piece.upper() if form == "hex" else piece) + b"after" * 50
+        heap = b"before" * 50 + piece + b"after" * 50
         assert needles.find(secret, heap) is not None
     assert needles.find(secret, canary().encode() * 20) is None
     assert needles.find(secret, secret[-4:] + b" " + secret[:4]) is None
@@ -211,13 +253,27 @@ def test_it_went_where_it_should(flight, provider):
     assert seen and all(flight.canaries["user's key"] not in request.target for request in seen)
 
 
-@pytest.mark.parametrize("cause", [signal.SIGABRT, signal.SIGSEGV, signal.SIGILL, signal.SIGTRAP, signal.SIGBUS], ids=lambda cause: cause.name)
+@contextlib.contextmanager
+def cores_allowed():
+    """What is started inside may write a core file, unless it sees to it itself that it does not."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [signal.SIGABRT, signal.SIGSEGV, signal.SIGILL, signal.SIGTRAP, signal.SIGBUS],
+    ids=lambda cause: cause.name,
+)
 def test_a_crash_leaves_nothing_behind(make_service, cause):
     """The runtime's crash report prints registers and memory, and a core holds all of it: neither may come."""
     body = canary()
-    service = make_service(LATCHKEY_LOG_LEVEL="info")
-    most = resource.getrlimit(resource.RLIMIT_CORE)[1]
-    resource.prlimit(service.process.pid, resource.RLIMIT_CORE, (most, most))
+    with cores_allowed():
+        service = make_service(LATCHKEY_LOG_LEVEL="info")
     client = service.client()
     client.store(USER, "openai", key_of(body))
     expect.success(client.resolve(USER, "openai"))

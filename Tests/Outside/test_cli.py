@@ -1,4 +1,5 @@
 """The operator's commands, each as a process of its own."""
+
 import base64
 import hashlib
 import json
@@ -80,8 +81,17 @@ class TestToken:
         plain = service.command("token", "--user", "operator").stdout.strip()
         expect.problem(service.client().status_initial(plain), 403, "forbidden")
 
-    @pytest.mark.parametrize("arguments", [("--user", ""), ("--user", "u" * 65), ("--user", "a\nb"), ("--user", "alice", "--minutes", "0"),
-                                           ("--user", "alice", "--minutes", "-1"), ("--user", "alice", "--minutes", "99999999999999999999")])
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ("--user", ""),
+            ("--user", "u" * 65),
+            ("--user", "a\nb"),
+            ("--user", "alice", "--minutes", "0"),
+            ("--user", "alice", "--minutes", "-1"),
+            ("--user", "alice", "--minutes", "99999999999999999999"),
+        ],
+    )
     def test_what_makes_no_token(self, stopped, arguments):
         done = stopped.command("token", *arguments)
         assert done.returncode not in (0, -4, -5, -6, -11) and done.stdout == "" and done.stderr.strip()
@@ -107,7 +117,17 @@ class TestMigrate:
         connection = database.connect(stopped.database)
         names = database.columns(connection, "user_api_keys").keys()
         connection.close()
-        assert {"id", "user_id", "provider", "encrypted_key", "key_hash", "is_valid", "last_validated", "created_at", "updated_at"} <= names
+        assert {
+            "id",
+            "user_id",
+            "provider",
+            "encrypted_key",
+            "key_hash",
+            "is_valid",
+            "last_validated",
+            "created_at",
+            "updated_at",
+        } <= names
 
     def schema(self, service) -> list:
         connection = sqlite3.connect(service.database)
@@ -150,17 +170,24 @@ class TestKeys:
             succeeded(self.run(service, "set", "--provider", "openai", stdin=key + ending))
             assert expect.success(client.resolve("alice", "openai"))["api_key"] == key
 
-    @pytest.mark.parametrize("stdin", ["", "\n", "********\n", "two\nlines\n", "nul\x00byte\n", "k" * 5_000 + "\n", "sk-\u20261234\n"],
-                             ids=["nothing", "empty line", "masked", "two lines", "nul", "too long", "masked, dots"])
+    @pytest.mark.parametrize(
+        "stdin",
+        ["", "\n", "********\n", "two\nlines\n", "nul\x00byte\n", "k" * 5_000 + "\n", "sk-\u20261234\n"],
+        ids=["nothing", "empty line", "masked", "two lines", "nul", "too long", "masked, dots"],
+    )
     def test_what_is_no_key(self, stopped, stdin):
         failed(self.run(stopped, "set", "--provider", "openai", stdin=stdin))
         assert "openai" not in self.run(stopped, "list").stdout
 
-    @pytest.mark.parametrize("arguments", [("KEY",), ("--key", "KEY"), ("--api-key", "KEY"), ("--api-key=KEY",), ("--secret", "KEY")])
+    @pytest.mark.parametrize(
+        "arguments", [("KEY",), ("--key", "KEY"), ("--api-key", "KEY"), ("--api-key=KEY",), ("--secret", "KEY")]
+    )
     def test_a_key_as_an_argument_is_refused(self, stopped, arguments):
         """Arguments are in every process list and shell history."""
         key = fake_key("valid", "argument")
-        done = self.run(stopped, "set", "--provider", "openai", *(part.replace("KEY", key) for part in arguments), stdin="")
+        done = self.run(
+            stopped, "set", "--provider", "openai", *(part.replace("KEY", key) for part in arguments), stdin=""
+        )
         assert done.returncode != 0 and done.stderr.strip()
         assert "openai" not in self.run(stopped, "list").stdout
 
@@ -172,8 +199,16 @@ class TestKeys:
 
     def test_another_root_writes_nothing(self, service):
         service.client().store("alice", "openai", fake_key())
-        done = service.command("keys", "set", "--user", "alice", "--provider", "openai", stdin=fake_key(),
-                               API_KEY_ENCRYPTION_SECRET=generate_root(service.folder))
+        done = service.command(
+            "keys",
+            "set",
+            "--user",
+            "alice",
+            "--provider",
+            "openai",
+            stdin=fake_key(),
+            API_KEY_ENCRYPTION_SECRET=generate_root(service.folder),
+        )
         assert done.returncode == 2
         failed(done)
 
@@ -202,8 +237,19 @@ class TestImport:
         assert len(expect.success(client.status_initial())["keys"]) == 1
         assert expect.success(client.resolve("anybody", "openai"))["api_key"] == key
 
-    @pytest.mark.parametrize("content", ["{", "[]", "", '{"openai": 5}', '{"openai": "********"}', '{"openai": "two\\nlines"}',
-                                         '{"openai": "a-b-c", "openai": "d-e-f"}', '{"openai": {"key": []}}'])
+    @pytest.mark.parametrize(
+        "content",
+        [
+            "{",
+            "[]",
+            "",
+            '{"openai": 5}',
+            '{"openai": "********"}',
+            '{"openai": "two\\nlines"}',
+            '{"openai": "a-b-c", "openai": "d-e-f"}',
+            '{"openai": {"key": []}}',
+        ],
+    )
     def test_a_file_that_is_none(self, stopped, content):
         failed(self.import_file(stopped, content))
         expect.problem(stopped.start().client().resolve("anybody", "openai"), 404, "key_not_found")
@@ -235,7 +281,9 @@ class TestDoctor:
         service.client().store("alice", "openai", key)
         connection = database.connect(service.database)
         row = database.read_row(connection, "user_api_keys", user_id="alice")
-        database.write_columns(connection, "user_api_keys", row["rowid of it"], {"encrypted_key": row["encrypted_key"][:-9] + "AAAAAAAA="})
+        database.write_columns(
+            connection, "user_api_keys", row["rowid of it"], {"encrypted_key": row["encrypted_key"][:-9] + "AAAAAAAA="}
+        )
         connection.close()
         done = service.command("doctor")
         assert done.returncode != 0 and any("1" in line for line in self.failures(done))
@@ -266,29 +314,57 @@ class TestPrintConfig:
         assert str(stopped.database) in printed and "trace" in printed
         for name in ("API_KEY_ENCRYPTION_SECRET", "JWT_SECRET_KEY", "LATCHKEY_SERVICE_TOKEN", "LATCHKEY_SETUP_TOKEN"):
             assert name in printed
-            assert find(stopped.env[name].split(":")[-2 if ":" in stopped.env[name] else 0].encode(), (printed + done.stderr).encode()) is None
+            assert (
+                find(
+                    stopped.env[name].split(":")[-2 if ":" in stopped.env[name] else 0].encode(),
+                    (printed + done.stderr).encode(),
+                )
+                is None
+            )
         assert "ambient" not in printed + done.stderr
         assert not stopped.database.exists()
 
     def test_a_password_in_the_database_url_is_one_too(self, stopped):
-        done = stopped.command("serve", "--print-config", DATABASE_URL="postgresql://app:hunter2-pa55word@localhost/latchkey")
+        done = stopped.command(
+            "serve", "--print-config", DATABASE_URL="postgresql://app:hunter2-pa55word@localhost/latchkey"
+        )
         assert "hunter2-pa55word" not in done.stdout + done.stderr
 
 
 class TestHelp:
-    @pytest.mark.parametrize("arguments, words", [
-        ((), ["serve", "migrate", "secret", "token", "doctor", "keys", "import"]), (("serve",), ["--hostname", "--port", "--print-config"]),
-        (("keys",), ["list", "set", "validate", "delete"]), (("keys", "set"), ["--user", "--provider", "standard input"]),
-        (("secret", "generate"), ["root"]), (("token",), ["--user", "--role", "--minutes"]), (("import", "global"), ["JSON"]),
-        (("doctor",), ["ok", "warn", "fail"]), (("migrate",), ["DATABASE_URL"])], ids=lambda value: " ".join(value) if isinstance(value, tuple) else "")
+    @pytest.mark.parametrize(
+        "arguments, words",
+        [
+            ((), ["serve", "migrate", "secret", "token", "doctor", "keys", "import"]),
+            (("serve",), ["--hostname", "--port", "--print-config"]),
+            (("keys",), ["list", "set", "validate", "delete"]),
+            (("keys", "set"), ["--user", "--provider", "standard input"]),
+            (("secret", "generate"), ["root"]),
+            (("token",), ["--user", "--role", "--minutes"]),
+            (("import", "global"), ["JSON"]),
+            (("doctor",), ["ok", "warn", "fail"]),
+            (("migrate",), ["DATABASE_URL"]),
+        ],
+        ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+    )
     def test_help_teaches(self, binary, tmp_path, arguments, words):
         done = run_command([*arguments, "--help"], clean_environment(tmp_path), tmp_path)
         printed = " ".join(succeeded(done).split())
         for word in words:
             assert word.lower() in printed.lower()
 
-    @pytest.mark.parametrize("arguments", [("nonsense",), ("serve", "--nonsense"), ("serve", "--port", "70000"), ("serve", "--port", "x"),
-                                           ("keys", "set"), ("import", "global"), ("secret",)])
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ("nonsense",),
+            ("serve", "--nonsense"),
+            ("serve", "--port", "70000"),
+            ("serve", "--port", "x"),
+            ("keys", "set"),
+            ("import", "global"),
+            ("secret",),
+        ],
+    )
     def test_what_is_no_command(self, stopped, arguments):
         done = stopped.command(*arguments)
         shows_help = arguments == ("secret",) and "generate" in done.stdout

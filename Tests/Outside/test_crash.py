@@ -1,4 +1,5 @@
 """What was acknowledged is there after kill -9; what was asked before SIGTERM is answered."""
+
 import signal
 import socket
 import threading
@@ -62,7 +63,9 @@ def write_and_kill(service, kill_after: int) -> list[Writer]:
     writers = [Writer(client, number) for number in range(THREADS)]
     for writer in writers:
         writer.start()
-    wait_until(lambda: sum(len(writer.acknowledged) for writer in writers) >= kill_after, 60, f"{kill_after} acknowledged sets")
+    wait_until(
+        lambda: sum(len(writer.acknowledged) for writer in writers) >= kill_after, 60, f"{kill_after} acknowledged sets"
+    )
     service.kill()
     for writer in writers:
         writer.join(60)

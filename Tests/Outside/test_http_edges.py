@@ -1,14 +1,26 @@
 """What holds on every route: methods, slashes, ids, error shape, cross-origin rules."""
+
 import pytest
 
 import expect
 from client import fake_key
 
-ROUTES = [("POST", "/api/api-keys/set"), ("POST", "/api/api-keys/validate/openai"), ("GET", "/api/api-keys/status"),
-          ("DELETE", "/api/api-keys/openai"), ("DELETE", "/api/api-keys/"), ("GET", "/api/api-keys/settings"),
-          ("PUT", "/api/api-keys/settings"), ("GET", "/api/api-keys/providers"), ("POST", "/api/api-keys/set-initial"),
-          ("GET", "/api/api-keys/status-initial"), ("POST", "/api/service/resolve"), ("GET", "/healthz"), ("GET", "/readyz"),
-          ("GET", "/openapi.yaml")]
+ROUTES = [
+    ("POST", "/api/api-keys/set"),
+    ("POST", "/api/api-keys/validate/openai"),
+    ("GET", "/api/api-keys/status"),
+    ("DELETE", "/api/api-keys/openai"),
+    ("DELETE", "/api/api-keys/"),
+    ("GET", "/api/api-keys/settings"),
+    ("PUT", "/api/api-keys/settings"),
+    ("GET", "/api/api-keys/providers"),
+    ("POST", "/api/api-keys/set-initial"),
+    ("GET", "/api/api-keys/status-initial"),
+    ("POST", "/api/service/resolve"),
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+    ("GET", "/openapi.yaml"),
+]
 ALLOWED = {path: {method for method, other in ROUTES if other == path} for _, path in ROUTES}
 OPEN_PATHS = {"/api/api-keys/providers", "/healthz", "/readyz", "/openapi.yaml"}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND")
@@ -20,8 +32,12 @@ def is_provider_path(path: str) -> bool:
     return path.startswith("/api/api-keys/") and path.count("/") == 3
 
 
-NOT_SERVED = [(method, path) for path in ALLOWED for method in METHODS
-              if method not in ALLOWED[path] and not (method == "DELETE" and is_provider_path(path))]
+NOT_SERVED = [
+    (method, path)
+    for path in ALLOWED
+    for method in METHODS
+    if method not in ALLOWED[path] and not (method == "DELETE" and is_provider_path(path))
+]
 
 
 @pytest.fixture(scope="module")
@@ -42,15 +58,35 @@ def test_a_method_that_is_not_served(client, method, path):
     assert ALLOWED[path] <= offered and method not in offered
 
 
-@pytest.mark.parametrize("method, path", [("GET", "/nope"), ("POST", "/api"), ("GET", "/api/service"), ("POST", "/api/service/nope"),
-                                          ("GET", "/api/api-keys/validate/openai/deeper"), ("GET", "/API/API-KEYS/STATUS"),
-                                          ("GET", "/api/api-keys/../../etc/passwd"), ("GET", "/.env"), ("GET", "/healthz/x")])
+@pytest.mark.parametrize(
+    "method, path",
+    [
+        ("GET", "/nope"),
+        ("POST", "/api"),
+        ("GET", "/api/service"),
+        ("POST", "/api/service/nope"),
+        ("GET", "/api/api-keys/validate/openai/deeper"),
+        ("GET", "/API/API-KEYS/STATUS"),
+        ("GET", "/api/api-keys/../../etc/passwd"),
+        ("GET", "/.env"),
+        ("GET", "/healthz/x"),
+    ],
+)
 def test_a_path_that_is_not_served(client, method, path):
     expect.problem(client.as_user("alice", method, path), 404, "not_found")
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.yaml", "/api/api-keys/providers", "/api/api-keys/status",
-                                  "/api/api-keys/settings"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/healthz",
+        "/readyz",
+        "/openapi.yaml",
+        "/api/api-keys/providers",
+        "/api/api-keys/status",
+        "/api/api-keys/settings",
+    ],
+)
 def test_a_trailing_slash_makes_no_difference_to_reading(client, path):
     plain, slashed = (client.as_user("alice", "GET", path + end) for end in ("", "/"))
     assert plain.status_code == slashed.status_code == 200
@@ -87,7 +123,9 @@ def test_a_callers_request_id_comes_back(client, service, given):
     assert expect.problem(answer, 401, "unauthorized")["request_id"] == given
 
 
-@pytest.mark.parametrize("given", ["", "x" * 65, "two words", "semi;colon", '"quoted"', "sl/ash", "\u00e9".encode(), "${jndi:x}"])
+@pytest.mark.parametrize(
+    "given", ["", "x" * 65, "two words", "semi;colon", '"quoted"', "sl/ash", "\u00e9".encode(), "${jndi:x}"]
+)
 def test_a_request_id_that_is_none_is_replaced(client, given):
     answer = client.call("GET", "/healthz", headers={"X-Request-Id": given})
     expect.common_headers(answer)
@@ -97,7 +135,9 @@ def test_a_request_id_that_is_none_is_replaced(client, given):
 def test_no_two_requests_share_an_id_and_the_log_knows_it(client, service):
     ids = [client.call("GET", "/api/api-keys/providers").headers["X-Request-Id"] for _ in range(20)]
     assert len(set(ids)) == 20
-    expect.success(client.as_user("alice", "GET", "/api/api-keys/status", headers={"X-Request-Id": "seek-me-in-the-log"}))
+    expect.success(
+        client.as_user("alice", "GET", "/api/api-keys/status", headers={"X-Request-Id": "seek-me-in-the-log"})
+    )
     assert "seek-me-in-the-log" in service.run_errors()
 
 
@@ -112,13 +152,26 @@ class TestCrossOrigin:
     """Only the configured origins are let in, by exact comparison."""
 
     def preflight(self, client, origin, method="POST", path="/api/api-keys/set"):
-        return client.call("OPTIONS", path, headers={
-            "Origin": origin, "Access-Control-Request-Method": method,
-            "Access-Control-Request-Headers": "authorization, content-type"})
+        return client.call(
+            "OPTIONS",
+            path,
+            headers={
+                "Origin": origin,
+                "Access-Control-Request-Method": method,
+                "Access-Control-Request-Headers": "authorization, content-type",
+            },
+        )
 
     @pytest.mark.parametrize("origin", [ORIGIN, "https://second.example:8443"])
-    @pytest.mark.parametrize("method, path", [("POST", "/api/api-keys/set"), ("DELETE", "/api/api-keys/openai"),
-                                              ("GET", "/api/api-keys/status"), ("PUT", "/api/api-keys/settings")])
+    @pytest.mark.parametrize(
+        "method, path",
+        [
+            ("POST", "/api/api-keys/set"),
+            ("DELETE", "/api/api-keys/openai"),
+            ("GET", "/api/api-keys/status"),
+            ("PUT", "/api/api-keys/settings"),
+        ],
+    )
     def test_a_configured_origin_may_ask(self, client, origin, method, path):
         answer = self.preflight(client, origin, method, path)
         assert answer.status_code in (200, 204)
@@ -128,11 +181,25 @@ class TestCrossOrigin:
         assert "authorization" in allowed and "content-type" in allowed
         assert "origin" in answer.headers["Vary"].lower()
 
-    @pytest.mark.parametrize("origin", ["https://evil.example", "https://app.example.evil", "http://app.example", "null", "*",
-                                        "https://app.example:444", "https://xapp.example", "https://APP.example/", "https://second.example"])
+    @pytest.mark.parametrize(
+        "origin",
+        [
+            "https://evil.example",
+            "https://app.example.evil",
+            "http://app.example",
+            "null",
+            "*",
+            "https://app.example:444",
+            "https://xapp.example",
+            "https://APP.example/",
+            "https://second.example",
+        ],
+    )
     def test_any_other_origin_may_not(self, client, origin):
-        for answer in (self.preflight(client, origin),
-                       client.as_user("alice", "GET", "/api/api-keys/status", headers={"Origin": origin})):
+        for answer in (
+            self.preflight(client, origin),
+            client.as_user("alice", "GET", "/api/api-keys/status", headers={"Origin": origin}),
+        ):
             assert "Access-Control-Allow-Origin" not in answer.headers
 
     def test_answers_and_refusals_carry_the_origin(self, client):

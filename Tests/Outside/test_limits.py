@@ -1,4 +1,5 @@
 """Too big, too many, too slow: refused or cut off, and the service stays up."""
+
 import json
 import select
 import socket
@@ -112,10 +113,20 @@ class TestHeaders:
         answer = exchange(service.port, head_bytes("GET", "/" + "a" * 100_000, []))
         assert answer is None or answer.status in (400, 404, 414, 431)
 
-    @pytest.mark.parametrize("data", [b"\r\n\r\n\r\n", b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 10,
-                                      b"GET / HTTP/9.9\r\n\r\n", b"\x00" * 1_000, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-                                      b"GET /healthz HTTP/1.1\r\nHost: x\r\nBad Header: 1\r\n\r\n",
-                                      b"GET /healthz HTTP/1.1\r\nHost: x\r\nA: b\x00c\r\n\r\n"], ids=lambda data: ascii(data)[:30])
+    @pytest.mark.parametrize(
+        "data",
+        [
+            b"\r\n\r\n\r\n",
+            b"GET\r\n\r\n",
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 10,
+            b"GET / HTTP/9.9\r\n\r\n",
+            b"\x00" * 1_000,
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            b"GET /healthz HTTP/1.1\r\nHost: x\r\nBad Header: 1\r\n\r\n",
+            b"GET /healthz HTTP/1.1\r\nHost: x\r\nA: b\x00c\r\n\r\n",
+        ],
+        ids=lambda data: ascii(data)[:30],
+    )
     def test_what_is_not_http(self, service, data):
         with socket.create_connection(("127.0.0.1", service.port), timeout=20) as connection:
             connection.sendall(data)
@@ -167,11 +178,14 @@ def test_slow_clients_are_cut_off(service):
         "head trickles": open_slowly(service, whole[:40]),
         "body never comes": open_slowly(service, whole),
         "body trickles": open_slowly(service, whole + b'{"provider":"openai","label":"'),
-        "half a body": open_slowly(service, whole + b'{"provider":')}
+        "half a body": open_slowly(service, whole + b'{"provider":'),
+    }
     closed = cut_off_times(connections, {"head trickles", "body trickles"}, SLOW_CLIENT_SECONDS)
     for connection in connections.values():
         connection.close()
-    assert closed.keys() == connections.keys(), f"still open after {SLOW_CLIENT_SECONDS} s: {connections.keys() - closed.keys()}"
+    assert closed.keys() == connections.keys(), (
+        f"still open after {SLOW_CLIENT_SECONDS} s: {connections.keys() - closed.keys()}"
+    )
 
 
 def test_many_idle_connections_keep_nobody_out(service):
@@ -192,4 +206,4 @@ def test_many_small_requests_on_one_connection(service):
             piece = connection.recv(65_536)
             assert piece, "hung up on a pipelining client"
             data += piece
-    assert json.loads(data[data.rindex(b"\r\n\r\n") + 4:]) == {"status": "ok"}
+    assert json.loads(data[data.rindex(b"\r\n\r\n") + 4 :]) == {"status": "ok"}

@@ -1,4 +1,5 @@
 """The reference system's whole job over HTTP, with restarts in between."""
+
 import expect
 from client import fake_key
 
@@ -31,7 +32,11 @@ def test_the_whole_flow_with_restarts(make_service, provider):
     assert [key["provider"] for key in initial["keys"]] == ["openai"]
     assert initial["environment"] == []
 
-    for user, name, key in (("alice", "openai", alice_key), ("alice", "anthropic", alice_other), ("bob", "openai", bob_key)):
+    for user, name, key in (
+        ("alice", "openai", alice_key),
+        ("alice", "anthropic", alice_other),
+        ("bob", "openai", bob_key),
+    ):
         expect.key_object(expect.success(client.set(user, name, key)), key, name, "valid")
     client = service.restart().client()
 
@@ -139,10 +144,12 @@ def test_the_environment_is_the_last_source(make_service, provider):
     ambient, shared, own = (fake_key("valid", tag) for tag in ("ambient", "global", "alice"))
     client = make_service(OPENAI_API_KEY=ambient).client()
     assert expect.success(client.status_initial())["environment"] == ["openai"]
-    for source, key, step in (("environment", ambient, lambda: None),
-                              ("global", shared, lambda: client.set_initial("openai", shared)),
-                              ("user", own, lambda: client.store("alice", "openai", own)),
-                              ("global", shared, lambda: client.delete("alice", "openai"))):
+    for source, key, step in (
+        ("environment", ambient, lambda: None),
+        ("global", shared, lambda: client.set_initial("openai", shared)),
+        ("user", own, lambda: client.store("alice", "openai", own)),
+        ("global", shared, lambda: client.delete("alice", "openai")),
+    ):
         step()
         resolved(client, "alice", "openai", key, source, provider.base_url("openai"))
         assert source_of(client, "alice", "openai") == source
@@ -158,7 +165,9 @@ def test_the_catalogue_needs_no_token_and_names_every_provider(service, provider
     assert by_id["openai"]["base_url"] == provider.base_url("openai")
     for entry in by_id.values():
         assert entry["name"] and entry["docs_url"].startswith("https://") and entry["keys_url"].startswith("https://")
-        assert isinstance(entry["patterns"], list) and isinstance(entry["fields"], list) and isinstance(entry["env"], list)
+        assert (
+            isinstance(entry["patterns"], list) and isinstance(entry["fields"], list) and isinstance(entry["env"], list)
+        )
     assert client.status("alice")["providers"].keys() == by_id.keys()
 
 

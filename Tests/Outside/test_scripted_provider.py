@@ -1,4 +1,5 @@
 """The scripted provider itself: a test tool that lies would make every other test worthless."""
+
 import json
 import socket
 
@@ -9,9 +10,12 @@ from client import fake_key
 from scripted_answers import BEHAVIOURS, HUGE_BYTES, behaviour_of
 from scripted_provider import ScriptedProvider
 
-PROBES = {"openai": ("/openai/v1/models", "Authorization", "Bearer "), "anthropic": ("/anthropic/v1/models", "x-api-key", ""),
-          "gemini": ("/gemini/v1beta/models", "x-goog-api-key", ""),
-          "openrouter": ("/openrouter/api/v1/key", "Authorization", "Bearer ")}
+PROBES = {
+    "openai": ("/openai/v1/models", "Authorization", "Bearer "),
+    "anthropic": ("/anthropic/v1/models", "x-api-key", ""),
+    "gemini": ("/gemini/v1beta/models", "x-goog-api-key", ""),
+    "openrouter": ("/openrouter/api/v1/key", "Authorization", "Bearer "),
+}
 
 
 @pytest.fixture
@@ -27,9 +31,20 @@ def probe(provider, vendor: str, key: str) -> requests.Response:
 
 
 @pytest.mark.parametrize("vendor", PROBES)
-@pytest.mark.parametrize("behaviour, status", [
-    ("valid", {200}), ("invalid", {400, 401}), ("restricted", {403}), ("nocredit", {400, 402, 429}),
-    ("ratelimited", {429}), ("garbage", {200}), ("redirect", {302}), ("error500", {500}), ("overloaded", {529})])
+@pytest.mark.parametrize(
+    "behaviour, status",
+    [
+        ("valid", {200}),
+        ("invalid", {400, 401}),
+        ("restricted", {403}),
+        ("nocredit", {400, 402, 429}),
+        ("ratelimited", {429}),
+        ("garbage", {200}),
+        ("redirect", {302}),
+        ("error500", {500}),
+        ("overloaded", {529}),
+    ],
+)
 def test_a_key_chooses_the_answer(provider, vendor, behaviour, status):
     answer = probe(provider, vendor, fake_key(behaviour))
     assert answer.status_code in status
@@ -42,7 +57,9 @@ def test_every_behaviour_is_found_in_its_own_key():
 
 def test_the_wrong_header_is_no_key(provider):
     key = fake_key("valid")
-    answer = requests.get(provider.origin + "/anthropic/v1/models", headers={"Authorization": f"Bearer {key}"}, timeout=10)
+    answer = requests.get(
+        provider.origin + "/anthropic/v1/models", headers={"Authorization": f"Bearer {key}"}, timeout=10
+    )
     assert answer.status_code == 401
 
 
@@ -55,8 +72,10 @@ def test_only_the_probe_is_served(provider):
 
 def test_every_byte_is_kept(provider):
     key = fake_key("valid", "bytes")
-    wire = (f"GET /openai/v1/models HTTP/1.1\r\nHost: x\r\nauthorization:  Bearer {key}\r\nX-Odd: a:b\r\n"
-            "Content-Length: 4\r\n\r\nbody").encode()
+    wire = (
+        f"GET /openai/v1/models HTTP/1.1\r\nHost: x\r\nauthorization:  Bearer {key}\r\nX-Odd: a:b\r\n"
+        "Content-Length: 4\r\n\r\nbody"
+    ).encode()
     with socket.create_connection(("127.0.0.1", provider.server.server_address[1]), timeout=10) as connection:
         connection.sendall(wire)
         assert connection.recv(65_536).startswith(b"HTTP/1.1 200 OK\r\n")

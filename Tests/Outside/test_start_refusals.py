@@ -1,4 +1,5 @@
 """The start-up matrix: what is missing, weak, wrong or readable by others stops the service with a sentence."""
+
 import base64
 import hashlib
 import json
@@ -44,13 +45,25 @@ def test_the_matrix_starts_from_a_good_configuration(unstarted):
 
 
 WEAK_ROOTS = {
-    "missing": None, "empty": "", "passphrase": PASSPHRASE, "hex": secrets.token_hex(32),
-    "base64": base64.b64encode(secrets.token_bytes(32)).decode(), "published": PUBLISHED_ROOT,
-    "checksum": with_wrong_checksum(random_root()), "key id 0": random_root(0), "key id too large": random_root(2**32),
-    "short": root_text(1, secrets.token_bytes(31)), "long": root_text(1, secrets.token_bytes(33)),
-    "all zero": root_text(1, bytes(32)), "all the same": root_text(1, b"\xaa" * 32), "counting": root_text(1, bytes(range(100, 132))),
-    "few bytes": root_text(1, b"\x01\x80\xfe\x33" * 8), "other version": random_root().replace("lkroot1", "lkroot2"),
-    "space inside": random_root().replace(":", ": ", 1), "placeholder": "your-secure-secret-key-here"}
+    "missing": None,
+    "empty": "",
+    "passphrase": PASSPHRASE,
+    "hex": secrets.token_hex(32),
+    "base64": base64.b64encode(secrets.token_bytes(32)).decode(),
+    "published": PUBLISHED_ROOT,
+    "checksum": with_wrong_checksum(random_root()),
+    "key id 0": random_root(0),
+    "key id too large": random_root(2**32),
+    "short": root_text(1, secrets.token_bytes(31)),
+    "long": root_text(1, secrets.token_bytes(33)),
+    "all zero": root_text(1, bytes(32)),
+    "all the same": root_text(1, b"\xaa" * 32),
+    "counting": root_text(1, bytes(range(100, 132))),
+    "few bytes": root_text(1, b"\x01\x80\xfe\x33" * 8),
+    "other version": random_root().replace("lkroot1", "lkroot2"),
+    "space inside": random_root().replace(":", ": ", 1),
+    "placeholder": "your-secure-secret-key-here",
+}
 
 
 @pytest.mark.parametrize("case", WEAK_ROOTS)
@@ -98,8 +111,13 @@ def test_a_root_file_of_mode_0600_is_taken(unstarted):
 @pytest.mark.parametrize("kind", ["missing", "folder", "empty", "passphrase", "pipe"])
 def test_a_root_file_that_is_none(unstarted, kind):
     path = unstarted.folder / "root.txt"
-    makers = {"missing": lambda: None, "folder": path.mkdir, "empty": lambda: path.write_text(""),
-              "passphrase": lambda: path.write_text(PASSPHRASE), "pipe": lambda: os.mkfifo(path)}
+    makers = {
+        "missing": lambda: None,
+        "folder": path.mkdir,
+        "empty": lambda: path.write_text(""),
+        "passphrase": lambda: path.write_text(PASSPHRASE),
+        "pipe": lambda: os.mkfifo(path),
+    }
     makers[kind]()
     if path.exists():
         path.chmod(0o700 if kind == "folder" else 0o600)
@@ -107,8 +125,15 @@ def test_a_root_file_that_is_none(unstarted, kind):
     assert_silent_about(refused_start(unstarted), PASSPHRASE)
 
 
-JWT_SECRETS = {"missing": None, "empty": "", "short": secrets.token_urlsafe(48)[:31], "one letter": "a" * 64,
-               "reference's example": "your-jwt-secret", "two letters": "ab" * 32, "blank": " " * 40}
+JWT_SECRETS = {
+    "missing": None,
+    "empty": "",
+    "short": secrets.token_urlsafe(48)[:31],
+    "one letter": "a" * 64,
+    "reference's example": "your-jwt-secret",
+    "two letters": "ab" * 32,
+    "blank": " " * 40,
+}
 
 
 @pytest.mark.parametrize("case", JWT_SECRETS)
@@ -132,26 +157,48 @@ def test_a_jwt_secret_file_others_can_read(unstarted):
     refused_start(unstarted)
 
 
-@pytest.mark.parametrize("name, value", [
-    ("JWT_ALGORITHM", "none"), ("JWT_ALGORITHM", "HS1"), ("JWT_ALGORITHM", "hs256 "), ("JWT_EXPIRATION_MINUTES", "soon"),
-    ("JWT_EXPIRATION_MINUTES", "0"), ("JWT_EXPIRATION_MINUTES", "-5"), ("JWT_EXPIRATION_MINUTES", "99999999999999999999"),
-    ("LATCHKEY_SERVICE_TOKEN", "short"), ("LATCHKEY_SERVICE_TOKEN", "k7Qw9-31-bytes-are-not-32-bytes"), ("LATCHKEY_LOG_LEVEL", "loud"),
-    ("LATCHKEY_GLOBAL_FALLBACK", "perhaps"), ("DATABASE_URL", "mysql://localhost/latchkey"), ("DATABASE_URL", "sqlite:"),
-    ("DATABASE_URL", "latchkey.db"), ("DATABASE_URL", "sqlite:/no-such-folder-anywhere/latchkey.db"),
-    ("LATCHKEY_PROVIDERS_FILE", "no-such-file.yaml")])
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("JWT_ALGORITHM", "none"),
+        ("JWT_ALGORITHM", "HS1"),
+        ("JWT_ALGORITHM", "hs256 "),
+        ("JWT_EXPIRATION_MINUTES", "soon"),
+        ("JWT_EXPIRATION_MINUTES", "0"),
+        ("JWT_EXPIRATION_MINUTES", "-5"),
+        ("JWT_EXPIRATION_MINUTES", "99999999999999999999"),
+        ("LATCHKEY_SERVICE_TOKEN", "short"),
+        ("LATCHKEY_SERVICE_TOKEN", "k7Qw9-31-bytes-are-not-32-bytes"),
+        ("LATCHKEY_LOG_LEVEL", "loud"),
+        ("LATCHKEY_GLOBAL_FALLBACK", "perhaps"),
+        ("DATABASE_URL", "mysql://localhost/latchkey"),
+        ("DATABASE_URL", "sqlite:"),
+        ("DATABASE_URL", "latchkey.db"),
+        ("DATABASE_URL", "sqlite:/no-such-folder-anywhere/latchkey.db"),
+        ("LATCHKEY_PROVIDERS_FILE", "no-such-file.yaml"),
+    ],
+)
 def test_a_setting_that_makes_no_sense(unstarted, name, value):
     unstarted.configure(**{name: value})
     refused_start(unstarted)
     assert not unstarted.database.exists()
 
 
-@pytest.mark.parametrize("content", [
-    b"{", b"[]", b'{"providers": {"openai": {}}}', b'{"providers": [{"base_url": "https://x.example"}]}',
-    b'{"providers": [{"id": "Not Valid!", "base_url": "https://x.example"}]}',
-    b'{"providers": [{"id": "openai", "base_url": "http://api.example/v1"}]}',
-    b'{"providers": [{"id": "openai", "base_url": "ftp://127.0.0.1/v1"}]}',
-    b'{"providers": [{"id": "openai", "base_url": "http://127.0.0.1.evil.example/v1"}]}',
-    b'{"providers": [{"id": "openai", "base_url": "http://user:pass@127.0.0.1/v1"}]}'], ids=lambda content: content.decode()[:60])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"{",
+        b"[]",
+        b'{"providers": {"openai": {}}}',
+        b'{"providers": [{"base_url": "https://x.example"}]}',
+        b'{"providers": [{"id": "Not Valid!", "base_url": "https://x.example"}]}',
+        b'{"providers": [{"id": "openai", "base_url": "http://api.example/v1"}]}',
+        b'{"providers": [{"id": "openai", "base_url": "ftp://127.0.0.1/v1"}]}',
+        b'{"providers": [{"id": "openai", "base_url": "http://127.0.0.1.evil.example/v1"}]}',
+        b'{"providers": [{"id": "openai", "base_url": "http://user:pass@127.0.0.1/v1"}]}',
+    ],
+    ids=lambda content: content.decode()[:60],
+)
 def test_a_providers_file_that_cannot_be(unstarted, content):
     path = unstarted.folder / "operator.json"
     path.write_bytes(content)
@@ -199,26 +246,38 @@ class TestADatabaseThatDoesNotFit:
         database.close()
 
     def test_a_newer_schema(self, stopped):
-        self.change(stopped, "INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES (9999, 'future', 'ab', ?)",
-                    "2999-01-01T00:00:00Z")
+        self.change(
+            stopped,
+            "INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES (9999, 'future', 'ab', ?)",
+            "2999-01-01T00:00:00Z",
+        )
         said = refused_start(stopped)
         assert "9999" in said or "newer" in said.lower()
         assert stopped.command("migrate").returncode == 2
 
     def test_a_migration_that_was_changed_afterwards(self, stopped):
-        self.change(stopped, "UPDATE schema_migrations SET checksum = ? WHERE version = (SELECT min(version) FROM schema_migrations)",
-                    "0" * 64)
+        self.change(
+            stopped,
+            "UPDATE schema_migrations SET checksum = ? WHERE version = (SELECT min(version) FROM schema_migrations)",
+            "0" * 64,
+        )
         refused_start(stopped)
 
     def test_a_forged_keyset(self, stopped):
         with sqlite3.connect(stopped.database) as database:
-            [table] = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'") if "keyset" in name]
+            [table] = [
+                name
+                for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+                if "keyset" in name
+            ]
             [(mac,)] = database.execute(f"SELECT mac FROM {table}").fetchall()
             database.execute(f"UPDATE {table} SET mac = ?", (mac[::-1],))
         database.close()
         refused_start(stopped)
 
-    @pytest.mark.parametrize("content", [b"this is no database\n" * 300, b"SQLite format 3\x00" + b"\xff" * 8_000], ids=["text", "broken"])
+    @pytest.mark.parametrize(
+        "content", [b"this is no database\n" * 300, b"SQLite format 3\x00" + b"\xff" * 8_000], ids=["text", "broken"]
+    )
     def test_a_file_that_is_no_database(self, unstarted, content):
         unstarted.database.write_bytes(content)
         refused_start(unstarted)
@@ -237,8 +296,15 @@ def test_a_refusal_names_every_way_out(unstarted):
 
 def test_the_providers_file_may_be_yaml_and_add_one(make_service, provider):
     service = make_service(start=False)
-    entry = {"id": "house-model", "name": "House", "base_url": provider.base_url("openai"), "auth": {"header": "Authorization", "scheme": "Bearer"},
-             "docs_url": "https://docs.example", "keys_url": "https://keys.example", "probe": {"method": "GET", "path": "/models"}}
+    entry = {
+        "id": "house-model",
+        "name": "House",
+        "base_url": provider.base_url("openai"),
+        "auth": {"header": "Authorization", "scheme": "Bearer"},
+        "docs_url": "https://docs.example",
+        "keys_url": "https://keys.example",
+        "probe": {"method": "GET", "path": "/models"},
+    }
     path = service.folder / "operator.yaml"
     path.write_text(yaml.safe_dump({"providers": [entry]}))
     service.configure(LATCHKEY_PROVIDERS_FILE=str(path))

@@ -1,4 +1,5 @@
 """Whoever can write the database can break a key, but never gets it out, swaps it or redirects it."""
+
 import sqlite3
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ HUGE_TEXT, HUGE_NUMBER = "A" * 300_000, 2**62
 @dataclass
 class Vault:
     """Fifty user rows and one global row under attack, and what each must keep giving."""
+
     service: object
     client: object
     connection: sqlite3.Connection
@@ -76,15 +78,21 @@ def huge(value):
 
 
 def truncated(value):
-    return value[:len(value) // 2] if isinstance(value, (str, bytes)) else -1
+    return value[: len(value) // 2] if isinstance(value, (str, bytes)) else -1
 
 
 def mutations(column: str, current, others: dict[str, dict]) -> dict:
     """Name → value to write. Values that change nothing are left out."""
     values = {f"from {name}": row[column] for name, row in others.items() if column in row}
-    values |= {"flipped": flipped(current), "null": None, "empty": emptied(current), "huge": huge(current),
-               "truncated": truncated(current), "another type": b"\x00\xff" if not isinstance(current, bytes) else "text",
-               "injection": "'; DROP TABLE user_api_keys;--"}
+    values |= {
+        "flipped": flipped(current),
+        "null": None,
+        "empty": emptied(current),
+        "huge": huge(current),
+        "truncated": truncated(current),
+        "another type": b"\x00\xff" if not isinstance(current, bytes) else "text",
+        "injection": "'; DROP TABLE user_api_keys;--",
+    }
     return {name: value for name, value in values.items() if value != current or type(value) is not type(current)}
 
 
@@ -117,7 +125,7 @@ def assert_others_resolve(vault: Vault, victim: tuple, owners):
 
 
 def attack(vault: Vault, table: str, victim: tuple, where: dict, others: dict) -> dict:
-    """Every mutation of every column of one row, each put back afterwards. Gives how many of each outcome there were."""
+    """Every mutation of every column of one row, each put back afterwards. Counts the outcomes."""
     row = database.read_row(vault.connection, table, **where)
     base_url = expect.success(vault.client.resolve(*victim))["base_url"]
     outcomes: dict = {}
@@ -141,25 +149,30 @@ def attack(vault: Vault, table: str, victim: tuple, where: dict, others: dict) -
 
 
 def test_every_column_of_a_users_row(vault):
-    others = {"another user": database.read_row(vault.connection, "user_api_keys", user_id=OTHER_USER, provider="openai"),
-              "another provider": database.read_row(vault.connection, "user_api_keys", user_id=VICTIM, provider="anthropic"),
-              "an older row": vault.older["user_api_keys"],
-              "the global row": database.read_row(vault.connection, "global_api_keys", provider="gemini")}
+    others = {
+        "another user": database.read_row(vault.connection, "user_api_keys", user_id=OTHER_USER, provider="openai"),
+        "another provider": database.read_row(vault.connection, "user_api_keys", user_id=VICTIM, provider="anthropic"),
+        "an older row": vault.older["user_api_keys"],
+        "the global row": database.read_row(vault.connection, "global_api_keys", provider="gemini"),
+    }
     where = {"user_id": VICTIM, "provider": "openai"}
     outcomes = attack(vault, "user_api_keys", (VICTIM, "openai"), where, others)
     assert outcomes[500] >= 20 and outcomes[200] >= 20, outcomes
 
 
 def test_every_column_of_a_global_row(vault):
-    others = {"another provider": database.read_row(vault.connection, "global_api_keys", provider="openrouter"),
-              "an older row": vault.older["global_api_keys"],
-              "a user's row": database.read_row(vault.connection, "user_api_keys", user_id=VICTIM, provider="openai")}
+    others = {
+        "another provider": database.read_row(vault.connection, "global_api_keys", provider="openrouter"),
+        "an older row": vault.older["global_api_keys"],
+        "a user's row": database.read_row(vault.connection, "user_api_keys", user_id=VICTIM, provider="openai"),
+    }
     outcomes = attack(vault, "global_api_keys", ("anybody", "gemini"), {"provider": "gemini"}, others)
     assert outcomes[500] >= 15 and outcomes[200] >= 15, outcomes
 
 
 def with_changes(vault: Vault, where: dict, changes: dict, table: str = "user_api_keys"):
     """A context that holds the changed row and puts it back."""
+
     class Changed:
         def __enter__(self):
             self.row = database.read_row(vault.connection, table, **where)
@@ -167,13 +180,20 @@ def with_changes(vault: Vault, where: dict, changes: dict, table: str = "user_ap
 
         def __exit__(self, *_):
             database.put_back(vault.connection, table, self.row["rowid of it"], self.row)
+
     return Changed()
 
 
-@pytest.mark.parametrize("changes, asked", [
-    ({"user_id": "mallory"}, ("mallory", "openai", None)), ({"provider": "groq"}, (VICTIM, "groq", None)),
-    ({"name": "work"}, (VICTIM, "openai", "work")), ({"user_id": "mallory", "name": "work"}, ("mallory", "openai", "work"))],
-    ids=["to another user", "to another provider", "to another name", "to another user and name"])
+@pytest.mark.parametrize(
+    "changes, asked",
+    [
+        ({"user_id": "mallory"}, ("mallory", "openai", None)),
+        ({"provider": "groq"}, (VICTIM, "groq", None)),
+        ({"name": "work"}, (VICTIM, "openai", "work")),
+        ({"user_id": "mallory", "name": "work"}, ("mallory", "openai", "work")),
+    ],
+    ids=["to another user", "to another provider", "to another name", "to another user and name"],
+)
 def test_a_moved_row_does_not_open_where_it_went(vault, changes, asked):
     with with_changes(vault, {"user_id": VICTIM, "provider": "openai"}, changes):
         answer = vault.client.resolve(*asked)
@@ -187,8 +207,14 @@ def sealed_part(row: dict) -> dict:
     return {name: value for name, value in row.items() if name not in LOOKUP | {"id", "rowid of it"}}
 
 
-@pytest.mark.parametrize("source", [("user_api_keys", {"user_id": OTHER_USER, "provider": "openai"}),
-                                    ("user_api_keys", {"user_id": VICTIM, "provider": "anthropic"})], ids=["another user", "another provider"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        ("user_api_keys", {"user_id": OTHER_USER, "provider": "openai"}),
+        ("user_api_keys", {"user_id": VICTIM, "provider": "anthropic"}),
+    ],
+    ids=["another user", "another provider"],
+)
 def test_a_whole_sealed_part_copied_over_does_not_open(vault, source):
     table, where = source
     copied = sealed_part(database.read_row(vault.connection, table, **where))
@@ -198,7 +224,10 @@ def test_a_whole_sealed_part_copied_over_does_not_open(vault, source):
 
 
 def test_a_global_row_copied_to_a_user_does_not_open(vault):
-    shared = database.columns(vault.connection, "user_api_keys").keys() & database.columns(vault.connection, "global_api_keys").keys()
+    shared = (
+        database.columns(vault.connection, "user_api_keys").keys()
+        & database.columns(vault.connection, "global_api_keys").keys()
+    )
     row = database.read_row(vault.connection, "global_api_keys", provider="gemini")
     copied = {name: value for name, value in sealed_part(row).items() if name in shared}
     with with_changes(vault, {"user_id": VICTIM, "provider": "openai"}, copied):
@@ -220,7 +249,9 @@ def test_a_broken_row_is_never_shown_to_the_provider(vault, provider):
     key = vault.keys[VICTIM, "openai"]
     row = database.read_row(vault.connection, "user_api_keys", user_id=VICTIM, provider="openai")
     before = len(provider.requests())
-    with with_changes(vault, {"user_id": VICTIM, "provider": "openai"}, {"encrypted_key": flipped(row["encrypted_key"])}):
+    with with_changes(
+        vault, {"user_id": VICTIM, "provider": "openai"}, {"encrypted_key": flipped(row["encrypted_key"])}
+    ):
         expect.problem(vault.client.validate(VICTIM, "openai"), 500, "integrity")
         assert vault.client.status(OTHER_USER)["keys"]
     assert len(provider.requests()) == before

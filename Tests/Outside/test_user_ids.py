@@ -1,4 +1,5 @@
 """User ids are bytes: nothing is folded, trimmed, normalised or cut."""
+
 import pytest
 
 import database
@@ -7,19 +8,65 @@ import tokens
 from client import fake_key
 
 TAKEN = {
-    "plain": "alice", "trailing space": "alice ", "leading space": " alice", "capital": "Alice", "capitals": "ALICE",
-    "composed": "caf\u00e9", "decomposed": "cafe\u0301", "sql": "'; DROP TABLE user_api_keys;--", "sql wildcard": "%", "sql one": "_",
-    "sql quote": "\"user_id\" OR 1=1", "64 letters": "u" * 64, "63 letters": "u" * 63, "64 beyond the BMP": "\U0001f98a" * 64,
-    "9 families, 63 scalars": "\U0001f469\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466" * 9, "path": "../../etc/passwd", "slash": "a/b",
-    "backslash": "a\\b", "null word": "null", "zero": "0", "number": "42", "leading zero": "042", "markup": "<script>alert(1)</script>",
-    "right to left": "\u202eecila", "zero width": "al\u200bice", "byte order mark": "\ufeffalice", "no-break space": "alice\u00a0",
-    "cyrillic": "\u0430lice", "full width": "\uff41lice", "sharp s": "stra\u00dfe", "double s": "strasse", "dotless": "\u0131", "dotted": "\u0130",
-    "kelvin": "\u212a", "k": "K", "hangul": "\uac00", "hangul parts": "\u1100\u1161", "global": "global", "empty-looking": "\u2800",
-    "private use": "\ue000", "noncharacter": "\uffff", "replacement": "\ufffd", "format": "{0}%s%n${x}"}
+    "plain": "alice",
+    "trailing space": "alice ",
+    "leading space": " alice",
+    "capital": "Alice",
+    "capitals": "ALICE",
+    "composed": "caf\u00e9",
+    "decomposed": "cafe\u0301",
+    "sql": "'; DROP TABLE user_api_keys;--",
+    "sql wildcard": "%",
+    "sql one": "_",
+    "sql quote": '"user_id" OR 1=1',
+    "64 letters": "u" * 64,
+    "63 letters": "u" * 63,
+    "64 beyond the BMP": "\U0001f98a" * 64,
+    "9 families, 63 scalars": "\U0001f469\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466" * 9,
+    "path": "../../etc/passwd",
+    "slash": "a/b",
+    "backslash": "a\\b",
+    "null word": "null",
+    "zero": "0",
+    "number": "42",
+    "leading zero": "042",
+    "markup": "<script>alert(1)</script>",
+    "right to left": "\u202eecila",
+    "zero width": "al\u200bice",
+    "byte order mark": "\ufeffalice",
+    "no-break space": "alice\u00a0",
+    "cyrillic": "\u0430lice",
+    "full width": "\uff41lice",
+    "sharp s": "stra\u00dfe",
+    "double s": "strasse",
+    "dotless": "\u0131",
+    "dotted": "\u0130",
+    "kelvin": "\u212a",
+    "k": "K",
+    "hangul": "\uac00",
+    "hangul parts": "\u1100\u1161",
+    "global": "global",
+    "empty-looking": "\u2800",
+    "private use": "\ue000",
+    "noncharacter": "\uffff",
+    "replacement": "\ufffd",
+    "format": "{0}%s%n${x}",
+}
 REFUSED = {
-    "empty": "", "65 letters": "u" * 65, "65 beyond the BMP": "\U0001f98a" * 65, "64 letters and a mark": "u" * 64 + "\u0301",
-    "10 families, 70 scalars": "\U0001f469\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466" * 10, "nul": "alice\x00", "nul and more": "alice\x00bob",
-    "newline": "alice\n", "carriage return": "alice\r\n", "tab": "a\tb", "escape": "\x1b[31malice", "delete": "alice\x7f", "c1": "alice\x85"}
+    "empty": "",
+    "65 letters": "u" * 65,
+    "65 beyond the BMP": "\U0001f98a" * 65,
+    "64 letters and a mark": "u" * 64 + "\u0301",
+    "10 families, 70 scalars": "\U0001f469\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466" * 10,
+    "nul": "alice\x00",
+    "nul and more": "alice\x00bob",
+    "newline": "alice\n",
+    "carriage return": "alice\r\n",
+    "tab": "a\tb",
+    "escape": "\x1b[31malice",
+    "delete": "alice\x7f",
+    "c1": "alice\x85",
+}
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +118,9 @@ def test_deleting_one_leaves_its_likenesses(service, keys):
         expect.problem(client.resolve(gone, "openai"), 404, "key_not_found")
         for user, key in keys.items():
             if user != gone:
-                assert expect.success(client.resolve(user, "openai"))["api_key"] == key, f"deleting {gone!a} took {user!a} along"
+                assert expect.success(client.resolve(user, "openai"))["api_key"] == key, (
+                    f"deleting {gone!a} took {user!a} along"
+                )
         client.store(gone, "openai", keys[gone])
 
 
@@ -97,5 +146,11 @@ def test_a_lone_surrogate_is_no_user(service):
     token = tokens.forge(service.jwt_secret, b'{"sub":"\\ud83e","exp":99999999999}')
     expect.problem(client.call("GET", "/api/api-keys/status", token=token), 401, "unauthorized")
     data = b'{"user_id":"\\ud83e","provider":"openai"}'
-    answer = client.call("POST", "/api/service/resolve", token=client.service_token, data=data, headers={"Content-Type": "application/json"})
+    answer = client.call(
+        "POST",
+        "/api/service/resolve",
+        token=client.service_token,
+        data=data,
+        headers={"Content-Type": "application/json"},
+    )
     expect.problem(answer, 400, "bad_json", "invalid_user_id")

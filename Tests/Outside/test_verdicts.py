@@ -1,4 +1,5 @@
 """Every answer a provider can give, and the verdict it leads to."""
+
 import threading
 import time
 
@@ -10,9 +11,17 @@ from harness import wait_until
 
 VENDORS = ("openai", "anthropic", "gemini", "openrouter")
 CHECK_SECONDS = 10
-NOT_DECISIVE = {"garbage": "unreadable_answer", "notjson": "unreadable_answer", "error500": "provider_error",
-                "overloaded": "provider_error", "redirect": "unexpected_status", "teapot": "unexpected_status",
-                "brokenhttp": "network_error", "closed": "network_error"}
+# Behaviour → codes that tell it: ours, or the word the provider itself gave.
+NOT_DECISIVE = {
+    "garbage": {"unreadable_answer"},
+    "notjson": {"unreadable_answer"},
+    "error500": {"provider_error", "server_error"},
+    "overloaded": {"provider_error", "overloaded_error"},
+    "redirect": {"unexpected_status"},
+    "teapot": {"unexpected_status"},
+    "brokenhttp": {"network_error", "unreadable_answer"},
+    "closed": {"network_error"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +36,16 @@ def set_key(client, vendor, behaviour, **members):
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
-@pytest.mark.parametrize("behaviour, verdict", [
-    ("valid", "valid"), ("invalid", "invalid"), ("restricted", "restricted"), ("nocredit", "no_credit"),
-    ("ratelimited", "rate_limited")])
+@pytest.mark.parametrize(
+    "behaviour, verdict",
+    [
+        ("valid", "valid"),
+        ("invalid", "invalid"),
+        ("restricted", "restricted"),
+        ("nocredit", "no_credit"),
+        ("ratelimited", "rate_limited"),
+    ],
+)
 def test_a_telling_answer(client, vendor, behaviour, verdict):
     user, key, answer = set_key(client, vendor, behaviour)
     body = expect.key_object(expect.success(answer), key, vendor, verdict)
@@ -54,7 +70,7 @@ def test_an_answer_that_tells_nothing_loses_nothing(client, vendor, behaviour):
     user, key, answer = set_key(client, vendor, behaviour)
     body = expect.key_object(expect.success(answer), key, vendor, "unknown")
     assert body["evidence"]["decisive"] is False
-    assert body["evidence"]["code"] == NOT_DECISIVE[behaviour]
+    assert body["evidence"]["code"] in NOT_DECISIVE[behaviour]
     assert expect.success(client.resolve(user, vendor))["api_key"] == key
 
 
@@ -113,7 +129,9 @@ def test_only_a_decisive_answer_changes_the_state(client, provider, first, verdi
     assert again["last_validated"] == decided["last_validated"]
 
 
-@pytest.mark.parametrize("then, verdict", [("invalid", "invalid"), ("restricted", "restricted"), ("nocredit", "no_credit")])
+@pytest.mark.parametrize(
+    "then, verdict", [("invalid", "invalid"), ("restricted", "restricted"), ("nocredit", "no_credit")]
+)
 def test_a_decisive_answer_does_change_it_and_back(client, provider, then, verdict):
     user, key, answer = set_key(client, "openai", "valid")
     provider.answers[key] = then
@@ -150,8 +168,15 @@ def test_without_validation_the_provider_is_not_asked(client, provider):
     assert provider.requests(key) == []
 
 
-@pytest.mark.parametrize("vendor, header", [
-    ("openai", "authorization"), ("anthropic", "x-api-key"), ("gemini", "x-goog-api-key"), ("openrouter", "authorization")])
+@pytest.mark.parametrize(
+    "vendor, header",
+    [
+        ("openai", "authorization"),
+        ("anthropic", "x-api-key"),
+        ("gemini", "x-goog-api-key"),
+        ("openrouter", "authorization"),
+    ],
+)
 def test_the_key_travels_in_its_header_and_nowhere_else(client, provider, vendor, header):
     _, key, answer = set_key(client, vendor, "valid")
     expect.success(answer)

@@ -1,4 +1,5 @@
 """JWTs: good ones through PyJWT, odd ones by hand."""
+
 import base64
 import hashlib
 import hmac

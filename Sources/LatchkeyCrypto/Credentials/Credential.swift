@@ -3,8 +3,11 @@
 /// Destination, fields and expiry are used from here and from nowhere else. A person who can write the database can
 /// change the columns of the same meaning, but not this.
 public struct Credential: ~Copyable, Sendable {
+    /// How the provider takes the secret.
     public enum Kind: String, Sendable {
+        /// A key that a person was given.
         case apiKey = "api_key"
+        /// An access token, renewed by what `fields` holds.
         case oauth
     }
 
@@ -14,9 +17,12 @@ public struct Credential: ~Copyable, Sendable {
     public let expiresAt: Int64?
     /// Further parts that the provider asks for, such as an organisation or a region.
     public let fields: [String: String]
+    /// How the provider takes the secret.
     public let kind: Kind
+    /// What is kept: UTF-8 without control characters, which `encode` and `decode` check.
     public let secret: Secret
 
+    /// A credential from its parts. They are checked when it is encoded.
     public init(baseURL: String, expiresAt: Int64?, fields: [String: String], kind: Kind, secret: consuming Secret) {
         self.baseURL = baseURL
         self.expiresAt = expiresAt

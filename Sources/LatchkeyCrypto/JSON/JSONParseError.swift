@@ -1,5 +1,6 @@
 /// Why a text is not the JSON that ``StrictJSON`` takes, and where.
 public struct JSONParseError: Error, Sendable, Equatable {
+    /// What kind of fault it is.
     public enum Reason: String, Sendable {
         /// Not RFC 8259: a byte that cannot stand there, a lone surrogate, a text that ends too early.
         case syntax
@@ -15,6 +16,7 @@ public struct JSONParseError: Error, Sendable, Equatable {
         case empty
     }
 
+    /// What kind of fault it is.
     public let reason: Reason
     /// Bytes from the beginning to the place of the fault.
     public let offset: Int

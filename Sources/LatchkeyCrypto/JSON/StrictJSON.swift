@@ -13,6 +13,8 @@ public enum StrictJSON {
     ///   - bytes: the text, UTF-8.
     ///   - maximumDepth: how many arrays and objects may lie within one another; more than `deepestNesting` is read as
     ///     that.
+    /// - Returns: the value, with numbers as text and strings as bytes.
+    /// - Throws: ``JSONParseError`` with the kind of fault and its place.
     public static func parse(
         _ bytes: UnsafeRawBufferPointer, maximumDepth: Int = 32
     ) throws(JSONParseError) -> JSONValue {
@@ -20,7 +22,7 @@ public enum StrictJSON {
         return try reader.document()
     }
 
-    /// Reads one value.
+    /// Reads one value, as the other `parse` does.
     public static func parse(_ bytes: [UInt8], maximumDepth: Int = 32) throws(JSONParseError) -> JSONValue {
         let result: Result<JSONValue, JSONParseError> = bytes.withUnsafeBytes { buffer in
             do throws(JSONParseError) {

@@ -24,7 +24,9 @@ public struct KeysetEntry: Sendable, Equatable {
         case forged
     }
 
+    /// The number of the root.
     public var kid: UInt32
+    /// What the root is used for.
     public var state: State
     /// 8 bytes; see ``RootKey/checkValue()``.
     public var checkValue: [UInt8]
@@ -34,6 +36,7 @@ public struct KeysetEntry: Sendable, Equatable {
     /// createdAt))`.
     public var mac: [UInt8]
 
+    /// A row as it was read, unverified.
     public init(kid: UInt32, state: State, checkValue: [UInt8], createdAt: String, mac: [UInt8]) {
         self.kid = kid
         self.state = state

@@ -11,6 +11,7 @@ extension OwnerKey {
     ///   - context: what the record is bound to. Its owner must be this key's.
     ///   - rowVersion: the version of the row as it will be written.
     ///   - time: Unix seconds, readable in the token.
+    /// - Returns: the record, as a row will hold it.
     /// - Throws: ``CryptoError`` with code `integrity`.
     public func seal(
         _ payload: borrowing Secret, as context: RecordContext, rowVersion: UInt64, time: UInt64
@@ -26,9 +27,9 @@ extension OwnerKey {
         _ payload: borrowing Secret, as context: RecordContext, rowVersion: UInt64, time: UInt64, salt: [UInt8],
         iv: [UInt8]
     ) throws -> SealedRecord {
-        guard context.owner == owner, salt.count == KeyDerivation.keyByteCount else { throw CryptoError.integrity }
-        let token: [UInt8] = try withRecordKey(context, suite: Suite.fernet, rowVersion: rowVersion, salt: salt) {
-            key in
+        let token: [UInt8] = try withRecordKey(
+            context, suite: Suite.fernet, rowVersion: rowVersion, salt: salt
+        ) { key in
             try payload.withUnsafeBytes { bytes in
                 do throws(FernetError) {
                     return try Fernet.seal(bytes, key: key, time: time, iv: iv)
@@ -38,6 +39,7 @@ extension OwnerKey {
             }
         }
         let record = SealedRecord(kid: kid, suite: Suite.fernet, rowVersion: rowVersion, salt: salt, token: token)
+        // This also refuses what could never be opened: another owner's context, a salt of another length.
         guard try open(record, as: context).constantTimeEquals(payload) else { throw CryptoError.integrity }
         return record
     }

@@ -8,6 +8,7 @@ import Synchronization
 public final class OwnerKey: Sendable {
     /// The number of the root this key comes from.
     public let kid: UInt32
+    /// Whose key it is.
     public let owner: RecordOwner
 
     private let key: SharedSecret

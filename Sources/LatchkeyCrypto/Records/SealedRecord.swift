@@ -11,6 +11,7 @@ public struct SealedRecord: Sendable, Equatable {
     /// The Fernet token, as ASCII bytes.
     public var token: [UInt8]
 
+    /// A record as it was read. Nothing is checked before it is opened.
     public init(kid: UInt32, suite: UInt8, rowVersion: UInt64, salt: [UInt8], token: [UInt8]) {
         self.kid = kid
         self.suite = suite

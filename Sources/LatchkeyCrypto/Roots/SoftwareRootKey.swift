@@ -1,5 +1,6 @@
 /// A root held in the memory of the process.
 public final class SoftwareRootKey: RootKey {
+    /// The number of the root, 1 or more.
     public let kid: UInt32
     private let key: Secret
 
@@ -20,6 +21,7 @@ public final class SoftwareRootKey: RootKey {
         self.key = key
     }
 
+    /// `D(root, context)`, computed at once; it never throws.
     public func derive(_ context: DerivationContext) async throws -> SharedSecret {
         KeyDerivation.derive(context.bytes, key: key)
     }

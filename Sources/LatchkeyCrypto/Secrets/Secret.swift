@@ -1,10 +1,10 @@
 import Fernet
 
+// SAFETY: the value is the sole owner of its memory, which is written only during initialisation and in `deinit`.
 /// Secret bytes in an allocation of their own, wiped when the value ends its life.
 ///
 /// Not copyable, so that a second copy is written down as `copy()`. No `Codable`, no `description`, no conversion to
 /// `String`: to reach the bytes a caller opens a closure, which a reviewer can search for.
-// SAFETY: the value is the sole owner of its memory, which is written only during initialisation and in `deinit`.
 public struct Secret: ~Copyable, @unchecked Sendable {
     private let storage: UnsafeMutableRawBufferPointer
 

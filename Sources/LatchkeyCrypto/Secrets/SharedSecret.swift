@@ -2,8 +2,10 @@
 ///
 /// The bytes are wiped when the last reference goes.
 public final class SharedSecret: Sendable {
+    /// Borrow it; it cannot be taken out.
     public let secret: Secret
 
+    /// Takes the secret over.
     public init(_ secret: consuming Secret) {
         self.secret = secret
     }

@@ -1,0 +1,84 @@
+import LatchkeyCore
+import Testing
+
+@testable import LatchkeySQL
+
+/// Every statement there is, read as text: they are written once for two databases, and a mistake in one shows in both.
+struct StatementTests {
+    /// Those that serve the whole deployment and are called by no user's request.
+    private static let administrative = ["due", "count", "walk"]
+
+    private static let keyStatements: [SQLStatement] = KeyTable.allCases.flatMap { table in
+        Mirror(reflecting: KeyStatements.for(table)).children.compactMap { $0.value as? SQLStatement }
+    }
+
+    private static let others: [SQLStatement] = [
+        AuditStatements.insert, AuditStatements.newest, SettingStatements.selectSetting,
+        SettingStatements.upsertSetting, SettingStatements.selectFact, SettingStatements.upsertFact,
+        SettingStatements.selectKeyset, SettingStatements.insertKeyset, SettingStatements.one,
+    ]
+
+    private static var all: [SQLStatement] { keyStatements + others }
+
+    @Test func `all statements of both tables are looked at`() {
+        #expect(Self.keyStatements.count == 22)
+        #expect(Set(Self.keyStatements.map(\.name)).count == 22)
+    }
+
+    /// A connection keeps prepared statements by name: two with one name would run as the first of them.
+    @Test func `no two statements share a name`() {
+        #expect(Set(Self.all.map(\.name)).count == Self.all.count)
+    }
+
+    /// A gap would be a value that nothing uses in one database and an error in the other.
+    @Test(arguments: all.map(\.sql))
+    func `values are numbered from 1 without a gap`(sql: String) throws {
+        let numbers = try Set(sql.matches(of: /\$([0-9]+)/).map { try #require(Int($0.1)) })
+        #expect(numbers == Set(1..<numbers.count + 1))
+        // `$` stands for a value and for nothing else: the SQLite driver replaces each one.
+        #expect(sql.matches(of: /\$(?![0-9])/).isEmpty)
+    }
+
+    /// Every statement on rows of a user says which user, in its condition or in what it inserts.
+    @Test(arguments: keyStatements)
+    func `a statement on keys names the owner`(statement: SQLStatement) {
+        let verb = statement.name.split(separator: ".").last.map(String.init) ?? ""
+        let sql = statement.sql
+        if Self.administrative.contains(verb) {
+            #expect(!sql.contains("user_id = "))
+            #expect(sql.hasPrefix("SELECT"), "an administrative statement only reads")
+        } else if sql.hasPrefix("INSERT") {
+            #expect(sql.contains("(user_id, ") && sql.contains("VALUES ($1,"))
+        } else {
+            #expect(sql.contains(/WHERE user_id = \$1\b/))
+            #expect(!sql.contains(/\bOR\b/))
+        }
+    }
+
+    @Test(arguments: [SettingStatements.selectSetting, SettingStatements.upsertSetting])
+    func `a statement on settings names the user`(statement: SQLStatement) {
+        #expect(statement.sql.contains("user_id = $1") || statement.sql.contains("(user_id, setting, value) VALUES ($1"))
+    }
+
+    @Test(arguments: keyStatements)
+    func `a statement that replaces or removes one row takes its version`(statement: SQLStatement) {
+        let verb = statement.name.split(separator: ".").last.map(String.init) ?? ""
+        guard ["update", "record_check", "delete"].contains(verb) else { return }
+        #expect(statement.sql.contains(/AND row_version = \$[0-9]+$/))
+    }
+
+    @Test(arguments: all)
+    func `a statement is portable`(statement: SQLStatement) {
+        let sql = statement.sql.uppercased()
+        for word in ["?", "\"", "`", "IFNULL", "OR REPLACE", "OR IGNORE", "ROWID", "DATETIME(", "||", "::", "RETURNING"] {
+            #expect(!sql.contains(word), "\(word)")
+        }
+        #expect(!sql.contains(";"))
+    }
+
+    @Test func `audit events are added and read, nothing else`() {
+        for statement in Self.all where statement.sql.contains("audit_events") {
+            #expect(statement.sql.hasPrefix("INSERT") || statement.sql.hasPrefix("SELECT"))
+        }
+    }
+}

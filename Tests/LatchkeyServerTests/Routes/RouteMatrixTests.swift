@@ -1,0 +1,131 @@
+import HTTPTypes
+import LatchkeyCore
+import Testing
+
+@testable import LatchkeyServer
+
+/// Route × role × object, generated from the route table. A route that is added without saying here who may call it,
+/// fails the first test.
+struct RouteMatrixTests {
+    enum Role: String, CaseIterable, Sendable {
+        case nobody, garbage, owner, otherUser, admin, service, setup, closedSetup
+    }
+
+    struct Row: Sendable {
+        var uri: String
+        var json: String?
+        var outcomes: [Role: String]
+    }
+
+    /// What a route of each access answers; `owner` has a key at `acme`, nobody else has any.
+    private static func everyone(_ outcome: String) -> [Role: String] {
+        Dictionary(uniqueKeysWithValues: Role.allCases.map { ($0, outcome) })
+    }
+
+    private static func users(owner: String, others: String) -> [Role: String] {
+        everyone("401 unauthorized").merging([.owner: owner, .otherUser: others, .admin: others]) { $1 }
+    }
+
+    private static let setup = everyone("401 unauthorized").merging([
+        .owner: "403 forbidden", .otherUser: "403 forbidden", .admin: "200", .setup: "200",
+        .closedSetup: "403 setup_closed",
+    ]) { $1 }
+
+    private static let newKey = #"{"provider":"acme","api_key":"sk-new-0123456789abcdef","label":"new"}"#
+
+    static let table: [String: Row] = [
+        "POST /api/api-keys/set": Row(
+            uri: "/api/api-keys/set", json: newKey, outcomes: users(owner: "200", others: "200")),
+        "POST /api/api-keys/validate/:provider": Row(
+            uri: "/api/api-keys/validate/acme", outcomes: users(owner: "200", others: "404 key_not_found")),
+        "GET /api/api-keys/status": Row(
+            uri: "/api/api-keys/status", outcomes: users(owner: "200", others: "200")),
+        "GET /api/api-keys/settings": Row(
+            uri: "/api/api-keys/settings", outcomes: users(owner: "200", others: "200")),
+        "PUT /api/api-keys/settings": Row(
+            uri: "/api/api-keys/settings", json: #"{"global_fallback":false}"#,
+            outcomes: users(owner: "200", others: "200")),
+        "DELETE /api/api-keys/:provider": Row(
+            uri: "/api/api-keys/acme", outcomes: users(owner: "200", others: "404 key_not_found")),
+        "DELETE /api/api-keys": Row(uri: "/api/api-keys", outcomes: users(owner: "200", others: "200")),
+        "POST /api/api-keys/set-initial": Row(uri: "/api/api-keys/set-initial", json: newKey, outcomes: setup),
+        "GET /api/api-keys/status-initial": Row(uri: "/api/api-keys/status-initial", outcomes: setup),
+        "POST /api/service/resolve": Row(
+            uri: "/api/service/resolve", json: #"{"user_id":"owner","provider":"acme"}"#,
+            outcomes: everyone("401 unauthorized").merging([.service: "200"]) { $1 }),
+        "GET /api/api-keys/providers": Row(uri: "/api/api-keys/providers", outcomes: everyone("200")),
+        "GET /healthz": Row(uri: "/healthz", outcomes: everyone("200")),
+        "GET /readyz": Row(uri: "/readyz", outcomes: everyone("200")),
+        "GET /openapi.yaml": Row(uri: "/openapi.yaml", outcomes: everyone("200")),
+    ]
+
+    private static func bearer(_ role: Role) -> String? {
+        switch role {
+        case .nobody: nil
+        case .garbage: "not.a.token"
+        case .owner: TokenForge.user("owner")
+        case .otherUser: TokenForge.user("other")
+        case .admin: TokenForge.admin("root")
+        case .service: TestService.serviceToken
+        case .setup, .closedSetup: TestService.setupToken
+        }
+    }
+
+    @Test func `every route has an entry and every entry a route`() async throws {
+        let routes = try await TestService().server.routes.routes.map { "\($0.method.rawValue) \($0.path)" }
+        #expect(Set(routes).count == routes.count)
+        #expect(Set(routes) == Set(Self.table.keys))
+    }
+
+    @Test func `the access that a route declares is the one its row describes`() async throws {
+        for route in try await TestService().server.routes.routes {
+            let row = try #require(Self.table["\(route.method.rawValue) \(route.path)"])
+            let opens = Set(row.outcomes.filter { !$0.value.hasPrefix("401") && !$0.value.hasPrefix("403") }.keys)
+            let expected: Set<Role> =
+                switch route.access {
+                case .anyone: Set(Role.allCases)
+                case .user: [.owner, .otherUser, .admin]
+                case .setup: [.admin, .setup]
+                case .service: [.service]
+                }
+            #expect(opens == expected, "\(route.path)")
+        }
+    }
+
+    @Test(arguments: Role.allCases)
+    func `every route answers every role as the table says, and only the owner changes the owner's key`(
+        role: Role
+    ) async throws {
+        for route in try await TestService().server.routes.routes {
+            let key = "\(route.method.rawValue) \(route.path)"
+            let row = try #require(Self.table[key])
+            let service = try await TestService()
+            try await service.store("sk-owners-0123456789-HINT", of: "owner", label: "label-of-the-owner")
+            if role == .closedSetup { try await service.gate.finish(by: Caller(.cli)) }
+            let before = try await service.rows(of: "owner")
+            let answer = try await service.call(route.method, row.uri, bearer: Self.bearer(role), json: row.json)
+            #expect(answer.outcome == row.outcomes[role], "\(key)")
+            #expect(!answer.text.contains("sk-owners") || role == .service, "\(key)")
+            if role != .owner {
+                #expect(try await service.rows(of: "owner") == before, "\(key)")
+                #expect(!answer.text.contains("label-of-the-owner"), "\(key)")
+                #expect(!answer.text.contains("HINT") || role == .service, "\(key)")
+                #expect(try await service.store.setting(.globalFallback, of: UserID("owner")) == nil, "\(key)")
+            }
+            if answer.status >= 400 {
+                #expect(try await service.rows(of: nil).isEmpty, "\(key)")
+                #expect(try await service.rows(of: "other").isEmpty, "\(key)")
+            }
+        }
+    }
+
+    @Test func `without a configured service token the service's door stays shut`() async throws {
+        let service = try await TestService(TestService.Options(hasServiceToken: false))
+        try await service.store(of: "owner")
+        for bearer in [TestService.serviceToken, "", TokenForge.admin("root"), TestService.setupToken] {
+            let answer = try await service.call(
+                .post, "/api/service/resolve", bearer: bearer, json: #"{"user_id":"owner","provider":"acme"}"#)
+            #expect(answer.outcome == "401 unauthorized")
+        }
+    }
+}
