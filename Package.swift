@@ -7,6 +7,8 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("InternalImportsByDefault"),
+    // An async call stays on its caller's executor: ten needless switches fewer in a request.
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .treatAllWarnings(as: .error),
 ]
 
@@ -86,9 +88,10 @@ let package = Package(
                 hummingbird, lifecycle, unixSignals, logging, asyncHTTPClient, nioCore, nioHTTP1, yams, systemPackage,
             ]),
         .target(name: "LatchkeyTesting", dependencies: ["LatchkeyCore", "LatchkeyCrypto", crypto]),
-        .testTarget(name: "FernetTests", dependencies: ["Fernet", crypto, cryptoExtras]),
+        .testTarget(name: "FernetTests", dependencies: ["Fernet", crypto, cryptoExtras], exclude: ["Vectors"]),
         .testTarget(
-            name: "LatchkeyCryptoTests", dependencies: ["LatchkeyCrypto", "LatchkeyTesting", "Fernet", crypto]),
+            name: "LatchkeyCryptoTests", dependencies: ["LatchkeyCrypto", "LatchkeyTesting", "Fernet", crypto],
+            exclude: ["Vectors"]),
         .testTarget(
             name: "LatchkeyCoreTests",
             dependencies: ["LatchkeyCore", "LatchkeyCrypto", "LatchkeySQL", "LatchkeyTesting", crypto, nioCore]),

@@ -1,9 +1,12 @@
 /// A database under `SQLStore`: runs portable statements, nothing more. SQLite is one driver, PostgreSQL another.
 package protocol SQLDriver: Sendable {
     /// One statement that only reads, outside any transaction. The hot path: no hop where the driver can avoid one.
-    func query<Row: Sendable>(
-        _ statement: SQLStatement, _ values: [SQLValue], _ decode: @Sendable (any SQLRow) throws -> Row
-    ) async throws -> [Row]
+    ///
+    /// A callback and not a generic result: through an existential driver a generic one would be copied by way of its
+    /// type's metadata, at several times the cost of the read.
+    func query(
+        _ statement: SQLStatement, _ values: [SQLValue], _ onRow: (any SQLRow) throws -> Void
+    ) async throws
 
     /// One statement that writes. Durable when it returns; it may share its commit with others.
     /// - Returns: the number of rows it changed.
@@ -28,9 +31,9 @@ package protocol SQLDriver: Sendable {
 
 /// Inside a transaction: statements run one after the other, at once.
 package protocol SQLTransaction {
-    func query<Row>(
-        _ statement: SQLStatement, _ values: [SQLValue], _ decode: (any SQLRow) throws -> Row
-    ) throws -> [Row]
+    func query(
+        _ statement: SQLStatement, _ values: [SQLValue], _ onRow: (any SQLRow) throws -> Void
+    ) throws
 
     @discardableResult
     func execute(_ statement: SQLStatement, _ values: [SQLValue]) throws -> Int

@@ -21,7 +21,7 @@ package struct SQLStore: Store {
     }
 
     package func ping() async throws {
-        _ = try await driver.query(SettingStatements.one, []) { $0.integer(0) }
+        try await driver.query(SettingStatements.one, []) { _ in }
     }
 }
 
@@ -29,16 +29,20 @@ package struct SQLStore: Store {
 extension SQLStore {
     package func key(_ reference: KeyReference) async throws -> UserAPIKey? {
         let table = reference.owner.table
-        return try await driver.query(KeyStatements.for(table).select, Self.name(reference)) { row in
-            KeyRow.decode(row, of: reference.owner, table: table, as: reference)
-        }.first ?? nil
+        var key: UserAPIKey?
+        try await driver.query(KeyStatements.for(table).select, Self.name(reference)) { row in
+            key = KeyRow.decode(row, of: reference.owner, table: table, as: reference)
+        }
+        return key
     }
 
     package func keys(of owner: KeyOwner) async throws -> [UserAPIKey] {
         let table = owner.table
-        return try await driver.query(KeyStatements.for(table).selectAll, [.text(owner.column)]) { row in
-            KeyRow.decode(row, of: owner, table: table)
-        }.compactMap { $0 }
+        var keys: [UserAPIKey] = []
+        try await driver.query(KeyStatements.for(table).selectAll, [.text(owner.column)]) { row in
+            if let key = KeyRow.decode(row, of: owner, table: table) { keys.append(key) }
+        }
+        return keys
     }
 
     package func put(
@@ -50,10 +54,10 @@ extension SQLStore {
             // One round on SQLite, where a writer is alone. Elsewhere another node's write may come between the read
             // and the write: then nothing was changed here, and the next round sees it.
             for _ in 0..<16 {
-                let existing =
-                    try transaction.query(statements.select, Self.name(reference)) { row in
-                        KeyRow.decode(row, of: reference.owner, table: table, as: reference)
-                    }.first ?? nil
+                var existing: UserAPIKey?
+                try transaction.query(statements.select, Self.name(reference)) { row in
+                    existing = KeyRow.decode(row, of: reference.owner, table: table, as: reference)
+                }
                 let key = try make(existing)
                 let values = KeyRow.values(key)
                 let changed =
@@ -94,11 +98,9 @@ extension SQLStore {
         let statements = KeyStatements.for(reference.owner.table)
         return try await driver.transaction { transaction in
             for _ in 0..<16 {
-                guard
-                    let version = try transaction.query(
-                        statements.select, Self.name(reference), { $0.integer(11) ?? 0 }
-                    ).first
-                else { return nil }
+                var found: Int64?
+                try transaction.query(statements.select, Self.name(reference)) { found = $0.integer(11) ?? 0 }
+                guard let version = found else { return nil }
                 let values = Self.name(reference) + [.integer(version)]
                 guard try transaction.execute(statements.delete, values) == 1 else { continue }
                 var event = event
@@ -124,9 +126,9 @@ extension SQLStore {
     package func keysDue(at now: Timestamp, limit: Int) async throws -> [UserAPIKey] {
         var due: [UserAPIKey] = []
         for table in KeyTable.allCases {
-            due += try await driver.query(
-                KeyStatements.for(table).due, [.text(now.sql), .integer(Int64(limit))]
-            ) { row in KeyRow.decode(row, of: nil, table: table) }.compactMap { $0 }
+            try await driver.query(KeyStatements.for(table).due, [.text(now.sql), .integer(Int64(limit))]) { row in
+                if let key = KeyRow.decode(row, of: nil, table: table) { due.append(key) }
+            }
         }
         let epoch = Timestamp(microseconds: 0)
         return Array(due.sorted { ($0.nextCheckAt ?? epoch) < ($1.nextCheckAt ?? epoch) }.prefix(limit))
@@ -142,15 +144,19 @@ extension SQLStore {
     }
 
     package func keyCount(_ table: KeyTable) async throws -> Int {
-        Int(try await driver.query(KeyStatements.for(table).count, []) { $0.integer(0) ?? 0 }.first ?? 0)
+        var count: Int64 = 0
+        try await driver.query(KeyStatements.for(table).count, []) { count = $0.integer(0) ?? 0 }
+        return Int(count)
     }
 
     package func keys(
         in table: KeyTable, afterRow id: Int64, limit: Int
     ) async throws -> [(id: Int64, key: UserAPIKey?)] {
+        var rows: [(id: Int64, key: UserAPIKey?)] = []
         try await driver.query(KeyStatements.for(table).walk, [.integer(id), .integer(Int64(limit))]) { row in
-            (id: row.integer(KeyRow.idColumn) ?? 0, key: KeyRow.decode(row, of: nil, table: table))
+            rows.append((row.integer(KeyRow.idColumn) ?? 0, KeyRow.decode(row, of: nil, table: table)))
         }
+        return rows
     }
 
     private static func name(_ reference: KeyReference) -> [SQLValue] {
@@ -165,13 +171,19 @@ extension SQLStore {
     }
 
     package func events(limit: Int) async throws -> [AuditEvent] {
-        try await driver.query(AuditStatements.newest, [.integer(Int64(limit))], AuditStatements.decode)
+        var events: [AuditEvent] = []
+        try await driver.query(AuditStatements.newest, [.integer(Int64(limit))]) { row in
+            events.append(try AuditStatements.decode(row))
+        }
+        return events
     }
 
     package func setting(_ setting: UserSetting, of user: UserID) async throws -> Bool? {
-        try await driver.query(SettingStatements.selectSetting, [.text(user.text), .text(setting.rawValue)]) {
-            $0.bool(0)
-        }.first ?? nil
+        var value: Bool?
+        try await driver.query(SettingStatements.selectSetting, [.text(user.text), .text(setting.rawValue)]) { row in
+            value = row.bool(0)
+        }
+        return value
     }
 
     package func set(_ setting: UserSetting, to value: Bool, of user: UserID, event: AuditEvent) async throws {
@@ -183,7 +195,9 @@ extension SQLStore {
     }
 
     package func fact(_ fact: DeploymentFact) async throws -> String? {
-        try await driver.query(SettingStatements.selectFact, [.text(fact.rawValue)]) { $0.text(0) }.first ?? nil
+        var value: String?
+        try await driver.query(SettingStatements.selectFact, [.text(fact.rawValue)]) { value = $0.text(0) }
+        return value
     }
 
     package func set(_ fact: DeploymentFact, to value: String, event: AuditEvent) async throws {
@@ -194,12 +208,15 @@ extension SQLStore {
     }
 
     package func keyset() async throws -> [KeysetEntry] {
-        try await driver.query(SettingStatements.selectKeyset, [], Self.decodeKeyset)
+        var entries: [KeysetEntry] = []
+        try await driver.query(SettingStatements.selectKeyset, []) { entries.append(try Self.decodeKeyset($0)) }
+        return entries
     }
 
     package func initializeKeyset(_ entry: KeysetEntry) async throws -> [KeysetEntry] {
         try await driver.transaction { transaction in
-            let existing = try transaction.query(SettingStatements.selectKeyset, [], Self.decodeKeyset)
+            var existing: [KeysetEntry] = []
+            try transaction.query(SettingStatements.selectKeyset, []) { existing.append(try Self.decodeKeyset($0)) }
             guard existing.isEmpty else { return existing }
             try transaction.execute(
                 SettingStatements.insertKeyset,
@@ -207,7 +224,7 @@ extension SQLStore {
                     .integer(Int64(entry.kid)), .text(entry.state.rawValue), .utf8(Hex.encode(entry.checkValue)),
                     .text(entry.createdAt), .utf8(Hex.encode(entry.mac)),
                 ])
-            return try transaction.query(SettingStatements.selectKeyset, [], Self.decodeKeyset)
+            return [entry]
         }
     }
 

@@ -64,8 +64,13 @@ package struct LatchkeyServer: Sendable {
                 maxHeaderFieldSize: limits.headerBytes, maxHeaderListSize: limits.headerBytes,
                 maxHeaderFieldCount: limits.headerFields))
         http.idleTimeout = limits.idle
+        let executors = EventLoopExecutors(group: MultiThreadedEventLoopGroup.singleton)
+        let configuration = http
         return Application(
-            router: router, server: .http1(configuration: http),
+            router: router,
+            server: HTTPServerBuilder { responder in
+                PinnedChannel(base: HTTP1Channel(responder: responder, configuration: configuration), executors: executors)
+            },
             configuration: ApplicationConfiguration(
                 address: .hostname(hostname, port: port), serverName: nil, backlog: 1024,
                 availableConnectionsDelegate: MaximumAvailableConnections(limits.connections, logger: logger)),

@@ -58,14 +58,10 @@ package final class SQLiteDriver: SQLDriver {
         return writing
     }
 
-    package func query<Row: Sendable>(
-        _ statement: SQLStatement, _ values: [SQLValue], _ decode: @Sendable (any SQLRow) throws -> Row
-    ) async throws -> [Row] {
-        try readers.read { connection in
-            var rows: [Row] = []
-            try connection.run(statement, values) { rows.append(try decode($0)) }
-            return rows
-        }
+    package func query(
+        _ statement: SQLStatement, _ values: [SQLValue], _ onRow: (any SQLRow) throws -> Void
+    ) async throws {
+        try readers.read { connection in _ = try connection.run(statement, values, onRow: onRow) }
     }
 
     @discardableResult
@@ -88,12 +84,10 @@ package final class SQLiteDriver: SQLDriver {
 private struct SQLiteTransaction: SQLTransaction {
     let connection: SQLiteConnection
 
-    func query<Row>(
-        _ statement: SQLStatement, _ values: [SQLValue], _ decode: (any SQLRow) throws -> Row
-    ) throws -> [Row] {
-        var rows: [Row] = []
-        try connection.run(statement, values) { rows.append(try decode($0)) }
-        return rows
+    func query(
+        _ statement: SQLStatement, _ values: [SQLValue], _ onRow: (any SQLRow) throws -> Void
+    ) throws {
+        try connection.run(statement, values, onRow: onRow)
     }
 
     func execute(_ statement: SQLStatement, _ values: [SQLValue]) throws -> Int {
@@ -118,12 +112,17 @@ extension SQLiteDriver {
         "schema_migrations.select", "SELECT version, name, checksum FROM schema_migrations ORDER BY version")
 
     package func appliedMigrations() async throws -> [AppliedMigration] {
-        guard try await !query(Self.findTable, [], { $0.integer(0) }).isEmpty else { return [] }
-        return try await query(Self.selectApplied, []) { row in
-            AppliedMigration(
-                version: row.integer(0).flatMap { Int(exactly: $0) } ?? 0, name: row.text(1) ?? "",
-                checksum: row.text(2) ?? "")
+        var exists = false
+        try await query(Self.findTable, []) { _ in exists = true }
+        var applied: [AppliedMigration] = []
+        guard exists else { return applied }
+        try await query(Self.selectApplied, []) { row in
+            applied.append(
+                AppliedMigration(
+                    version: row.integer(0).flatMap { Int(exactly: $0) } ?? 0, name: row.text(1) ?? "",
+                    checksum: row.text(2) ?? ""))
         }
+        return applied
     }
 
     private static func applied(_ database: Database) throws -> [AppliedMigration] {

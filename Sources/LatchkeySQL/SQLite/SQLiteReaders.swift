@@ -15,11 +15,11 @@ final class SQLiteReaders: Sendable {
 
         init(_ connection: SQLiteConnection) { self.connection = connection }
 
-        func tryRead<R>(_ body: (SQLiteConnection) throws -> R) throws -> R? {
-            try lock.withLockIfAvailable { _ in try body(connection) }
+        func tryRead(_ body: (SQLiteConnection) throws -> Void) throws -> Bool {
+            try lock.withLockIfAvailable { _ in try body(connection) } != nil
         }
 
-        func read<R>(_ body: (SQLiteConnection) throws -> R) throws -> R {
+        func read(_ body: (SQLiteConnection) throws -> Void) throws {
             try lock.withLock { _ in try body(connection) }
         }
     }
@@ -28,12 +28,12 @@ final class SQLiteReaders: Sendable {
         slots = try (0..<max(1, count)).map { _ in Slot(try SQLiteConnection(readingFrom: path)) }
     }
 
-    func read<R>(_ body: (SQLiteConnection) throws -> R) throws -> R {
+    func read(_ body: (SQLiteConnection) throws -> Void) throws {
         let start = next.wrappingAdd(1, ordering: .relaxed).oldValue
         for offset in 0..<slots.count {
-            if let result = try slot(start &+ offset).tryRead(body) { return result }
+            if try slot(start &+ offset).tryRead(body) { return }
         }
-        return try slot(start).read(body)
+        try slot(start).read(body)
     }
 
     private func slot(_ index: Int) -> Slot { slots[Int(UInt(bitPattern: index) % UInt(slots.count))] }

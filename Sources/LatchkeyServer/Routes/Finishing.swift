@@ -8,13 +8,14 @@ struct Finishing: RouterMiddleware {
     let cors: CORSPolicy
     let table: RouteTable
 
+    /// `@concurrent` as Hummingbird declares it: its modules are built without our default for async calls.
+    @concurrent
     func handle(
         _ request: Request, context: LatchkeyRequestContext,
-        next: (Request, LatchkeyRequestContext) async throws -> Response
+        next: @concurrent (Request, LatchkeyRequestContext) async throws -> Response
     ) async throws -> Response {
         var context = context
         context.requestID = RequestID.accept(request.headers[.requestID]) ?? RequestID.make()
-        context.logger[metadataKey: "request_id"] = "\(context.requestID)"
         var response: Response
         if request.method == .options,
             let preflight = cors.preflight(request, methods: table.methods(at: request.uri.path))
@@ -34,7 +35,7 @@ struct Finishing: RouterMiddleware {
         context.logger.debug(
             "answered",
             metadata: [
-                "method": "\(request.method.rawValue)", "route": "\(route(context))",
+                "request_id": "\(context.requestID)", "method": "\(request.method.rawValue)", "route": "\(route(context))",
                 "status": "\(response.status.code)",
             ])
         return response
@@ -56,9 +57,10 @@ struct Finishing: RouterMiddleware {
         if error.code.status >= 500 {
             context.logger.error(
                 "request failed",
-                metadata: ["code": "\(error.code.rawValue)", "reason": "\(error.reason)", "route": "\(route(context))"])
+                metadata: [
+                    "request_id": "\(context.requestID)", "code": "\(error.code.rawValue)", "reason": "\(error.reason)", "route": "\(route(context))"])
         } else {
-            context.logger.debug("request refused", metadata: ["code": "\(error.code.rawValue)"])
+            context.logger.debug("request refused", metadata: ["request_id": "\(context.requestID)", "code": "\(error.code.rawValue)"])
         }
         var response = Problem(error, requestID: context.requestID).response
         if let allow { response.headers[.allow] = allow }

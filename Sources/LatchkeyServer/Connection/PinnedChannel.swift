@@ -1,0 +1,59 @@
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOHTTPTypes
+
+/// Hummingbird's HTTP/1 channel, with everything a connection does kept on the event loop its bytes arrive on.
+///
+/// By default a request hops from the loop to Swift's global pool and back, and after each wait again. On the loop it
+/// stays where its data is in the cache, and a wake-up of another thread is saved each time (docs/performance.md).
+struct PinnedChannel: ServerChildChannel {
+    private let base: HTTP1Channel
+    private let executors: EventLoopExecutors
+
+    init(base: HTTP1Channel, executors: EventLoopExecutors) {
+        self.base = base
+        self.executors = executors
+    }
+
+    func setup(
+        channel: any Channel, logger: Logger
+    ) -> EventLoopFuture<NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>> {
+        base.setup(channel: channel, logger: logger)
+    }
+
+    @concurrent
+    func handle(value: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>, logger: Logger) async {
+        await withTaskExecutorPreference(executors[value.channel.eventLoop]) {
+            await base.handle(value: value, logger: logger)
+        }
+    }
+}
+
+/// One task executor for each loop of a group.
+final class EventLoopExecutors: Sendable {
+    private let executors: [ObjectIdentifier: EventLoopExecutor]
+
+    init(group: any EventLoopGroup) {
+        var executors: [ObjectIdentifier: EventLoopExecutor] = [:]
+        for loop in group.makeIterator() { executors[ObjectIdentifier(loop)] = EventLoopExecutor(loop: loop) }
+        self.executors = executors
+    }
+
+    /// nil for a loop of another group: such a task runs on the global pool.
+    subscript(_ loop: any EventLoop) -> (any TaskExecutor)? { executors[ObjectIdentifier(loop)] }
+}
+
+/// Runs tasks on one event loop: public API only.
+final class EventLoopExecutor: TaskExecutor {
+    private let loop: any EventLoop
+
+    init(loop: any EventLoop) { self.loop = loop }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        let executor = asUnownedTaskExecutor()
+        loop.execute { job.runSynchronously(on: executor) }
+    }
+}
