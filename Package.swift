@@ -63,6 +63,7 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
     ],
     targets: [
+        .target(name: "CLatchkeyShims", linkerSettings: [.linkedLibrary("sqlite3")]),
         .target(name: "Fernet", dependencies: [crypto, cryptoExtras]),
         .target(name: "LatchkeyCrypto", dependencies: ["Fernet", crypto]),
         .target(
@@ -72,7 +73,7 @@ let package = Package(
                 nioFoundation,
             ],
             resources: [.embedInCode("Resources/providers.yaml")]),
-        .target(name: "LatchkeySQL", dependencies: ["LatchkeyCore", "LatchkeyCrypto", crypto, grdb, grdbSQLite]),
+        .target(name: "LatchkeySQL", dependencies: ["CLatchkeyShims", "LatchkeyCore", "LatchkeyCrypto", crypto, grdb, grdbSQLite]),
         .target(
             name: "LatchkeyServer",
             dependencies: [
@@ -84,7 +85,7 @@ let package = Package(
         .executableTarget(
             name: "latchkey",
             dependencies: [
-                "LatchkeyServer", "LatchkeySQL", "LatchkeyCore", "LatchkeyCrypto", argumentParser, configuration,
+                "CLatchkeyShims", "LatchkeyServer", "LatchkeySQL", "LatchkeyCore", "LatchkeyCrypto", argumentParser, configuration,
                 hummingbird, lifecycle, unixSignals, logging, asyncHTTPClient, nioCore, nioHTTP1, yams, systemPackage,
             ]),
         .target(name: "LatchkeyTesting", dependencies: ["LatchkeyCore", "LatchkeyCrypto", crypto]),

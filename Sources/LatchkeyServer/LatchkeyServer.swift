@@ -69,7 +69,8 @@ package struct LatchkeyServer: Sendable {
         return Application(
             router: router,
             server: HTTPServerBuilder { responder in
-                PinnedChannel(base: HTTP1Channel(responder: responder, configuration: configuration), executors: executors)
+                PinnedChannel(
+                    base: HTTP1Channel(responder: responder, configuration: configuration), executors: executors)
             },
             configuration: ApplicationConfiguration(
                 address: .hostname(hostname, port: port), serverName: nil, backlog: 1024,

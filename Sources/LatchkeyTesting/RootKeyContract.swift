@@ -39,7 +39,8 @@ package struct RootKeyContract: Sendable {
         let root = try await makeRoot(1)
         let contexts = [
             DerivationContext("user", []), DerivationContext("user", [[]]), DerivationContext("user", [[], []]),
-            DerivationContext("user", [[1]]), DerivationContext("user", [[1], []]), DerivationContext("user", [[], [1]]),
+            DerivationContext("user", [[1]]), DerivationContext("user", [[1], []]),
+            DerivationContext("user", [[], [1]]),
             DerivationContext("user", [[1, 2]]), DerivationContext("user", [[1], [2]]), DerivationContext("use", [[]]),
             DerivationContext("users", []), DerivationContext("global", [[1]]), DerivationContext("", []),
         ]

@@ -117,7 +117,8 @@ extension StoreContract {
         let events = try await store.events(limit: 100)
         let time = Timestamp(microseconds: random.microseconds())
         try await store.recordUse([
-            (try Sample.reference(owners[0], "openai", "a"), time), (try Sample.reference(owners[1], "openai", "b"), time),
+            (try Sample.reference(owners[0], "openai", "a"), time),
+            (try Sample.reference(owners[1], "openai", "b"), time),
             (try Sample.reference(try Sample.user("nobody")), time),
         ])
         try await store.recordUse([])

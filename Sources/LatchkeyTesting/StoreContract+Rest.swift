@@ -36,7 +36,9 @@ extension StoreContract {
         let store = try await newStore()
         let alice = try Sample.user("alice")
         for owner in [alice, try Sample.user("bob"), .global] {
-            for name in ["a", "b", "c"] { try await store.write(Sample.key(try Sample.reference(owner, "openai", name))) }
+            for name in ["a", "b", "c"] {
+                try await store.write(Sample.key(try Sample.reference(owner, "openai", name)))
+            }
         }
         for expected in [3, 0] {
             let event = AuditEvent(at: Sample.time, actor: .service, action: .keyDeleteAll, owner: alice)

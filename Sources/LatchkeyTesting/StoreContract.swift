@@ -69,7 +69,8 @@ package struct StoreContract: Sendable {
 extension StoreContract {
     /// Ids of which no two may be taken for one: canonical equivalence, case, blanks, prefixes, wild cards, quotes.
     package static let distinctUserIDs = [
-        "cafe\u{301}", "caf\u{e9}", "CAFE\u{301}", "Caf\u{e9}", "a", "A", "a ", " a", "a\u{a0}", "aa", "%", "_", "a%", "*",
+        "cafe\u{301}", "caf\u{e9}", "CAFE\u{301}", "Caf\u{e9}", "a", "A", "a ", " a", "a\u{a0}", "aa", "%", "_", "a%",
+        "*",
         "'", "\"", "a'--", "\\", "global", "default", "null", "NULL", "0", "00", "1", "01", "1.0", "1e0", "-1", "true",
         "ﬁ", "fi", "\u{212b}", "\u{c5}", "A\u{30a}", "🔑", "İ", "i", "ı", "I", "ß", "ss", "$1", "?1", ":a",
         String(repeating: "x", count: 64), String(repeating: "x", count: 63), String(repeating: "🔑", count: 64),

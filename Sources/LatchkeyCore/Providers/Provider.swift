@@ -1,3 +1,5 @@
+import Synchronization
+
 /// One entry of the provider catalogue: data, not code, so that a provider can be added or mended without a release.
 /// docs/providers.md explains the file format.
 package struct Provider: Sendable {
@@ -113,12 +115,26 @@ extension Provider {
     }
 }
 
-/// Catalogue patterns, compiled when used: they are looked at when a key is set, not on the way of a call.
+/// Catalogue patterns. Compiling one costs a hundred times what matching does, so each is compiled once, when it is
+/// first used: a service that nobody sets keys in never compiles any.
 package enum PatternHint {
+    // SAFETY: a compiled Regex is a value that nothing changes; its type just does not say so.
+    private struct Compiled: @unchecked Sendable {
+        let regex: Regex<AnyRegexOutput>?
+    }
+
+    private static let compiled = Mutex<[String: Compiled]>([:])
+
     package static func isUsable(_ pattern: String) -> Bool { (try? Regex(pattern)) != nil }
 
     package static func matches(_ pattern: String, _ text: String) -> Bool {
-        guard let regex = try? Regex(pattern) else { return false }
+        let compiled = compiled.withLock { cache in
+            if let known = cache[pattern] { return known }
+            let made = Compiled(regex: try? Regex(pattern))
+            cache[pattern] = made
+            return made
+        }
+        guard let regex = compiled.regex else { return false }
         return (try? regex.firstMatch(in: text)) != nil
     }
 }

@@ -1,3 +1,4 @@
+import CLatchkeyShims
 import GRDB
 import LatchkeyCore
 
@@ -19,6 +20,7 @@ package final class SQLiteDriver: SQLDriver {
     ///
     /// - Throws: `store_unavailable` with the cause and the mend.
     package init(path: String, readers: Int = 4) throws {
+        Self.configureOnce()
         self.path = path
         do {
             let queue = try DatabaseQueue(path: path, configuration: Self.configuration)
@@ -33,10 +35,15 @@ package final class SQLiteDriver: SQLDriver {
     ///
     /// - Throws: `store_unavailable`.
     package init(inspecting path: String) throws {
+        Self.configureOnce()
         self.path = path
         writing = nil
         readers = try SQLiteReaders(path: path, count: 1)
     }
+
+    /// Once a process, before SQLite wakes up: readers and the writer would meet at a lock that only counts bytes.
+    private static func configureOnce() { _ = isConfigured }
+    private static let isConfigured = latchkey_sqlite_no_memory_statistics() == 0
 
     private static var configuration: Configuration {
         var configuration = Configuration()

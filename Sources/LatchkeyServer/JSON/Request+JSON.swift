@@ -55,6 +55,7 @@ extension Request {
     /// `application/json`, with or without parameters.
     private var hasJSONBody: Bool {
         guard let type = headers[.contentType] else { return false }
+        if type == "application/json" { return true }
         let essence = type.prefix { $0 != ";" }.lowercased()
         return essence.filter { $0 != " " && $0 != "\t" } == "application/json"
     }

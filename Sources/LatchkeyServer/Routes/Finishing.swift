@@ -35,7 +35,8 @@ struct Finishing: RouterMiddleware {
         context.logger.debug(
             "answered",
             metadata: [
-                "request_id": "\(context.requestID)", "method": "\(request.method.rawValue)", "route": "\(route(context))",
+                "request_id": "\(context.requestID)", "method": "\(request.method.rawValue)",
+                "route": "\(route(context))",
                 "status": "\(response.status.code)",
             ])
         return response
@@ -58,9 +59,12 @@ struct Finishing: RouterMiddleware {
             context.logger.error(
                 "request failed",
                 metadata: [
-                    "request_id": "\(context.requestID)", "code": "\(error.code.rawValue)", "reason": "\(error.reason)", "route": "\(route(context))"])
+                    "request_id": "\(context.requestID)", "code": "\(error.code.rawValue)", "reason": "\(error.reason)",
+                    "route": "\(route(context))",
+                ])
         } else {
-            context.logger.debug("request refused", metadata: ["request_id": "\(context.requestID)", "code": "\(error.code.rawValue)"])
+            context.logger.debug(
+                "request refused", metadata: ["request_id": "\(context.requestID)", "code": "\(error.code.rawValue)"])
         }
         var response = Problem(error, requestID: context.requestID).response
         if let allow { response.headers[.allow] = allow }

@@ -49,17 +49,20 @@ enum Identity {
     }
 
     static func serviceToken(_ settings: Settings) throws -> SharedSecret? {
-        try optionalToken(settings, .serviceToken)
+        try optionalToken(settings, .serviceToken, atLeast: 32)
     }
 
     static func setupToken(_ settings: Settings) throws -> SharedSecret? {
-        try optionalToken(settings, .setupToken)
+        // Typed by hand once, and good for nothing after set-up: it may be shorter.
+        try optionalToken(settings, .setupToken, atLeast: 16, distinct: 6)
     }
 
-    private static func optionalToken(_ settings: Settings, _ setting: Setting) throws -> SharedSecret? {
+    private static func optionalToken(
+        _ settings: Settings, _ setting: Setting, atLeast bytes: Int, distinct: Int = 10
+    ) throws -> SharedSecret? {
         guard let value = settings[setting] else { return nil }
         let secret = try SecretSource.read(value, for: setting)
-        try SecretStrength.check(secret, for: setting, atLeast: setting.name == Setting.setupToken.name ? 16 : 32)
+        try SecretStrength.check(secret, for: setting, atLeast: bytes, distinct: distinct)
         if let jwt = settings[.jwtSecret], let other = try? SecretSource.read(jwt, for: .jwtSecret),
             secret.constantTimeEquals(other)
         {

@@ -1,3 +1,5 @@
+import CLatchkeyShims
+
 #if canImport(Glibc)
 import Glibc
 #else
@@ -24,6 +26,7 @@ enum ProcessHardening {
     private static func noCoreFiles() {
         var none = rlimit(rlim_cur: 0, rlim_max: 0)
         setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
+        _ = latchkey_not_dumpable()
     }
 
     /// Connections are files; the usual soft limit of 1024 is a tenth of what one node serves.

@@ -67,6 +67,9 @@ private struct Service {
         let isSetUp = try await SetupGate.isFinished(node.store)
         let madeToken = isSetUp || configuredSetupToken != nil ? nil : SetupToken.make()
         warnAboutRoot(node.standing, logger)
+        if !["127.0.0.1", "::1", "localhost"].contains(hostname) {
+            logger.warning("listening beyond this machine in plain HTTP: put a proxy with TLS in front")
+        }
 
         let (environment, unusable) = EnvironmentKeys.read(settings.environment, catalogue: node.catalogue)
         for name in unusable {
