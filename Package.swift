@@ -95,7 +95,7 @@ let package = Package(
             exclude: ["Vectors"]),
         .testTarget(
             name: "LatchkeyCoreTests",
-            dependencies: ["LatchkeyCore", "LatchkeyCrypto", "LatchkeySQL", "LatchkeyTesting", crypto, nioCore]),
+            dependencies: ["LatchkeyCore", "LatchkeyCrypto", "LatchkeySQL", "LatchkeyTesting", crypto, logging]),
         .testTarget(
             name: "LatchkeySQLTests",
             dependencies: ["LatchkeySQL", "LatchkeyCore", "LatchkeyCrypto", "LatchkeyTesting", grdb, grdbSQLite]),

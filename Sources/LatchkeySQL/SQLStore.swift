@@ -46,28 +46,19 @@ extension SQLStore {
     }
 
     package func put(
-        _ reference: KeyReference, event: AuditEvent, make: @escaping @Sendable (UserAPIKey?) throws -> UserAPIKey
+        _ reference: KeyReference, unless fact: DeploymentFact?, event: AuditEvent,
+        make: @escaping @Sendable (UserAPIKey?) throws -> UserAPIKey
     ) async throws -> UserAPIKey {
-        let table = reference.owner.table
-        let statements = KeyStatements.for(table)
-        return try await driver.transaction { transaction in
+        try await driver.transaction { transaction in
+            if let fact {
+                var isTrue = false
+                try transaction.query(SettingStatements.selectFact, [.text(fact.rawValue)]) { _ in isTrue = true }
+                guard !isTrue else { throw fact.refusal }
+            }
             // One round on SQLite, where a writer is alone. Elsewhere another node's write may come between the read
             // and the write: then nothing was changed here, and the next round sees it.
             for _ in 0..<16 {
-                var existing: UserAPIKey?
-                try transaction.query(statements.select, Self.name(reference)) { row in
-                    existing = KeyRow.decode(row, of: reference.owner, table: table, as: reference)
-                }
-                let key = try make(existing)
-                let values = KeyRow.values(key)
-                let changed =
-                    if let existing {
-                        try transaction.execute(
-                            statements.update, values + [.integer(Int64(clamping: existing.sealed.rowVersion))])
-                    } else {
-                        try transaction.execute(statements.insert, values)
-                    }
-                guard changed == 1 else { continue }
+                guard let key = try Self.putOnce(reference, in: transaction, make) else { continue }
                 var event = event
                 event.rowVersion = key.sealed.rowVersion
                 try transaction.execute(AuditStatements.insert, AuditStatements.values(event))
@@ -75,6 +66,33 @@ extension SQLStore {
             }
             throw LatchkeyError(.storeUnavailable, "too many others are writing this key", hint: "try again")
         }
+    }
+
+    /// - Returns: nil when somebody else wrote the row meanwhile.
+    private static func putOnce(
+        _ reference: KeyReference, in transaction: any SQLTransaction, _ make: (UserAPIKey?) throws -> UserAPIKey
+    ) throws -> UserAPIKey? {
+        let table = reference.owner.table
+        let statements = KeyStatements.for(table)
+        var existing: UserAPIKey?
+        try transaction.query(statements.select, name(reference)) { row in
+            existing = KeyRow.decode(row, of: reference.owner, table: table, as: reference)
+        }
+        if let version = existing?.sealed.rowVersion, version == 0 || version > UInt64(Int64.max) {
+            // No version that was ever written: the row was spoilt. Its owner's new key takes its place.
+            try transaction.query(statements.delete, name(reference)) { _ in }
+            existing = nil
+        }
+        let key = try make(existing)
+        let values = KeyRow.values(key)
+        let changed =
+            if let existing {
+                try transaction.execute(
+                    statements.update, values + [.integer(Int64(clamping: existing.sealed.rowVersion))])
+            } else {
+                try transaction.execute(statements.insert, values)
+            }
+        return changed == 1 ? key : nil
     }
 
     package func recordCheck(
@@ -97,18 +115,22 @@ extension SQLStore {
     package func delete(_ reference: KeyReference, event: AuditEvent) async throws -> UInt64? {
         let statements = KeyStatements.for(reference.owner.table)
         return try await driver.transaction { transaction in
-            for _ in 0..<16 {
-                var found: Int64?
-                try transaction.query(statements.select, Self.name(reference)) { found = $0.integer(11) ?? 0 }
-                guard let version = found else { return nil }
-                let values = Self.name(reference) + [.integer(version)]
-                guard try transaction.execute(statements.delete, values) == 1 else { continue }
-                var event = event
-                event.rowVersion = UInt64(clamping: version)
-                try transaction.execute(AuditStatements.insert, AuditStatements.values(event))
-                return UInt64(clamping: version)
-            }
-            throw LatchkeyError(.storeUnavailable, "too many others are writing this key", hint: "try again")
+            var found: Int64?
+            // A version that cannot be read does not keep its owner from deleting the row.
+            try transaction.query(statements.delete, Self.name(reference)) { found = max(0, $0.integer(0) ?? 0) }
+            guard let version = found else { return nil }
+            var event = event
+            event.rowVersion = UInt64(clamping: version)
+            try transaction.execute(AuditStatements.insert, AuditStatements.values(event))
+            return UInt64(clamping: version)
+        }
+    }
+
+    package func postponeCheck(_ reference: KeyReference, until time: Timestamp, event: AuditEvent) async throws {
+        let statements = KeyStatements.for(reference.owner.table)
+        try await driver.transaction { transaction in
+            try transaction.execute(statements.postpone, Self.name(reference) + [.text(time.sql)])
+            try transaction.execute(AuditStatements.insert, AuditStatements.values(event))
         }
     }
 

@@ -5,7 +5,7 @@ import Synchronization
 /// A store in front of another one that fails where a test says so, and remembers what it was asked to do.
 package final class FaultyStore: Store {
     package enum Call: Sendable, Hashable, CaseIterable {
-        case key, keys, put, recordCheck, delete, deleteAll, keysDue, recordUse, append, events, setting, setSetting
+        case key, keys, put, recordCheck, postponeCheck, delete, deleteAll, keysDue, recordUse, append, events, setting, setSetting
         case fact, setFact, keyset, initializeKeyset, ping, keyCount, walk
     }
 
@@ -46,10 +46,11 @@ package final class FaultyStore: Store {
     }
 
     package func put(
-        _ reference: KeyReference, event: AuditEvent, make: @escaping @Sendable (UserAPIKey?) throws -> UserAPIKey
+        _ reference: KeyReference, unless fact: DeploymentFact?, event: AuditEvent,
+        make: @escaping @Sendable (UserAPIKey?) throws -> UserAPIKey
     ) async throws -> UserAPIKey {
         try enter(.put)
-        return try await inner.put(reference, event: event, make: make)
+        return try await inner.put(reference, unless: fact, event: event, make: make)
     }
 
     package func recordCheck(
@@ -57,6 +58,11 @@ package final class FaultyStore: Store {
     ) async throws -> Bool {
         try enter(.recordCheck)
         return try await inner.recordCheck(reference, rowVersion: rowVersion, check: check, event: event)
+    }
+
+    package func postponeCheck(_ reference: KeyReference, until time: Timestamp, event: AuditEvent) async throws {
+        try enter(.postponeCheck)
+        try await inner.postponeCheck(reference, until: time, event: event)
     }
 
     package func delete(_ reference: KeyReference, event: AuditEvent) async throws -> UInt64? {

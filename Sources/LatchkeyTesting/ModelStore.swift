@@ -40,9 +40,11 @@ package final class ModelStore: Store {
     }
 
     package func put(
-        _ reference: KeyReference, event: AuditEvent, make: @escaping @Sendable (UserAPIKey?) throws -> UserAPIKey
+        _ reference: KeyReference, unless fact: DeploymentFact?, event: AuditEvent,
+        make: @escaping @Sendable (UserAPIKey?) throws -> UserAPIKey
     ) async throws -> UserAPIKey {
         try state.withLock { state in
+            if let fact, state.facts[fact] != nil { throw fact.refusal }
             let existing = state.rows[reference]
             let key = try make(existing?.key)
             if let existing {
@@ -71,6 +73,13 @@ package final class ModelStore: Store {
             key.nextCheckAt = check.nextCheckAt
             state.rows[reference]?.key = key
             return true
+        }
+    }
+
+    package func postponeCheck(_ reference: KeyReference, until time: Timestamp, event: AuditEvent) async throws {
+        state.withLock { state in
+            state.rows[reference]?.key.nextCheckAt = time
+            state.events.append(event)
         }
     }
 

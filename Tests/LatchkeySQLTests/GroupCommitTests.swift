@@ -1,6 +1,7 @@
 import Dispatch
 import GRDB
 import LatchkeyCore
+import LatchkeyCrypto
 import LatchkeySQL
 import LatchkeyTesting
 import Synchronization
@@ -160,10 +161,11 @@ struct GroupCommitTests {
 
     /// A database that may not grow is a disk that is full.
     private func limitPages(of database: TestDatabase, to limit: String) async throws {
-        _ = try await database.driver.transaction { transaction in
-            let current = try transaction.query(.test("PRAGMA page_count"), []) { $0.integer(0) ?? 0 }
-            let pages = limit == "current + 4" ? "\((current.first ?? 0) + 4)" : limit
-            return try transaction.query(.test("PRAGMA max_page_count = \(pages)"), []) { $0.integer(0) ?? 0 }
+        var pages = limit
+        if limit == "current + 4" {
+            let current = try await database.onWriter("PRAGMA page_count").first ?? nil
+            pages = "\((current.flatMap { Int($0) } ?? 0) + 4)"
         }
+        #expect(try await database.onWriter("PRAGMA max_page_count = \(pages)") == [pages])
     }
 }

@@ -1,5 +1,6 @@
 import GRDB
 import LatchkeyCore
+import LatchkeyCrypto
 import LatchkeySQL
 import LatchkeyTesting
 import Testing
@@ -8,20 +9,23 @@ import Testing
 struct PragmaTests {
     @Test(
         arguments: [
-            ("journal_mode", "wal"), ("synchronous", "2"), ("foreign_keys", "1"), ("secure_delete", "1"),
+            ("journal_mode", "wal"), ("foreign_keys", "1"), ("secure_delete", "1"),
         ])
     func `the writer has`(pragma: String, value: String) async throws {
         let database = try await TestDatabase()
-        let seen = try await database.driver.transaction { transaction in
-            try transaction.query(.test("PRAGMA \(pragma)"), []) { $0.text(0) }
-        }
-        #expect(seen == [value])
+        #expect(try await database.onWriter("PRAGMA \(pragma)") == [value])
+    }
+
+    @Test func `a commit of the writer is on disk when it returns`() async throws {
+        let database = try await TestDatabase()
+        // 2 is FULL. NORMAL (1) survives a killed process and loses acknowledged writes at a power cut.
+        #expect(try await database.onWriter("PRAGMA synchronous") == ["2"])
     }
 
     @Test func `readers cannot write`() async throws {
         let database = try await TestDatabase()
         let error = await #expect(throws: LatchkeyError.self) {
-            try await database.driver.query(.test("DELETE FROM user_api_keys"), []) { _ in 0 }
+            _ = try await database.onReader("DELETE FROM user_api_keys")
         }
         #expect(error?.code == .storeUnavailable)
         #expect(error?.reason == "the database cannot be written")
@@ -29,7 +33,18 @@ struct PragmaTests {
 
     @Test func `readers see WAL mode`() async throws {
         let database = try await TestDatabase()
-        #expect(try await database.driver.query(.test("PRAGMA journal_mode"), []) { $0.text(0) } == ["wal"])
+        #expect(try await database.onReader("PRAGMA journal_mode") == ["wal"])
+    }
+
+    @Test func `closing empties the WAL into the file`() async throws {
+        let database = try await TestDatabase()
+        try await database.store.append(Sample.event())
+        // SQLITE_BUSY: the writer's own prepared statements and the readers are still open.
+        withKnownIssue("close always fails, so the WAL stays") {
+            try database.driver.close()
+            #expect(try fileBytes(database.path + "-wal").isEmpty)
+        }
+        #expect(try database.count("audit_events") == 1)
     }
 
     @Test func `a deleted row leaves no byte in the file`() async throws {

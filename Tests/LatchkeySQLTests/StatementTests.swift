@@ -57,7 +57,8 @@ struct StatementTests {
 
     @Test(arguments: [SettingStatements.selectSetting, SettingStatements.upsertSetting])
     func `a statement on settings names the user`(statement: SQLStatement) {
-        #expect(statement.sql.contains("user_id = $1") || statement.sql.contains("(user_id, setting, value) VALUES ($1"))
+        #expect(
+            statement.sql.contains("user_id = $1") || statement.sql.contains("(user_id, setting, value) VALUES ($1"))
     }
 
     @Test(arguments: keyStatements)
@@ -70,7 +71,9 @@ struct StatementTests {
     @Test(arguments: all)
     func `a statement is portable`(statement: SQLStatement) {
         let sql = statement.sql.uppercased()
-        for word in ["?", "\"", "`", "IFNULL", "OR REPLACE", "OR IGNORE", "ROWID", "DATETIME(", "||", "::", "RETURNING"] {
+        for word in [
+            "?", "\"", "`", "IFNULL", "OR REPLACE", "OR IGNORE", "ROWID", "DATETIME(", "||", "::", "RETURNING",
+        ] {
             #expect(!sql.contains(word), "\(word)")
         }
         #expect(!sql.contains(";"))

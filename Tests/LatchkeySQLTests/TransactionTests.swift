@@ -1,5 +1,6 @@
 import GRDB
 import LatchkeyCore
+import LatchkeyCrypto
 import LatchkeySQL
 import LatchkeyTesting
 import Synchronization
@@ -52,9 +53,10 @@ struct TransactionTests {
         let seen = Mutex<(inside: Int64?, outside: Int?)>((nil, nil))
         try await database.driver.transaction { transaction in
             try transaction.execute(.test("INSERT INTO deployment_facts (fact, value) VALUES ('f', 'v')"), [])
-            let inside = try transaction.query(.test("SELECT COUNT(*) FROM deployment_facts"), []) { $0.integer(0) }
+            var inside: Int64?
+            try transaction.query(.test("SELECT COUNT(*) FROM deployment_facts"), []) { inside = $0.integer(0) }
             let outside = try database.count("deployment_facts")
-            seen.withLock { $0 = (inside.first ?? nil, outside) }
+            seen.withLock { $0 = (inside, outside) }
         }
         #expect(seen.withLock { $0.inside } == 1)
         #expect(seen.withLock { $0.outside } == 0)
@@ -126,7 +128,8 @@ struct TransactionTests {
     private func dump(_ database: TestDatabase) throws -> [String] {
         try database.raw { connection in
             try ["user_api_keys", "global_api_keys", "audit_events", "deployment_facts", "user_settings", "keyset"]
-                .flatMap { table in try Row.fetchAll(connection, sql: "SELECT * FROM \(table)").map { "\(table) \($0)" } }
+                .flatMap { table in try Row.fetchAll(connection, sql: "SELECT * FROM \(table)").map { "\(table) \($0)" }
+                }
         }
     }
 }

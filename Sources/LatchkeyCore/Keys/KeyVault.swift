@@ -66,7 +66,9 @@ package struct KeyVault: Sendable {
         let validated = request.validate
         let nextCheckAt = policy.nextCheck(after: outcome, at: checkedAt)
         let label = request.label
-        let stored = try await store.put(reference, event: event) { existing in
+        // The set-up token may be overtaken by the end of set-up while the provider is asked.
+        let closing: DeploymentFact? = caller.actor.kind == .setup ? .setupFinished : nil
+        let stored = try await store.put(reference, unless: closing, event: event) { existing in
             let version = (existing?.sealed.rowVersion ?? 0).addingReportingOverflow(1)
             guard !version.overflow, version.partialValue <= UInt64(Int64.max) else { throw KeySealing.integrity }
             return UserAPIKey(

@@ -58,14 +58,10 @@ package struct Revalidation: Service {
                 "a key could not be checked", metadata: ["provider": "\(row.provider.text)", "code": "\(code)"])
             // Put it off, or a row that never opens would be first in line for ever.
             let now = vault.clock.now()
-            let result = CheckResult(
-                verdict: row.verdict, evidence: Evidence(code: code, checkedAt: now),
-                nextCheckAt: now.advanced(bySeconds: 24 * 3600))
             let event = AuditEvent(
                 at: now, actor: .system, action: .keyCheck, owner: row.owner, provider: row.provider, name: row.name,
                 rowVersion: row.sealed.rowVersion, outcome: code)
-            _ = try? await vault.store.recordCheck(
-                reference, rowVersion: row.sealed.rowVersion, check: result, event: event)
+            try? await vault.store.postponeCheck(reference, until: now.advanced(bySeconds: 24 * 3600), event: event)
         }
     }
 }

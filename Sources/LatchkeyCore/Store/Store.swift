@@ -16,8 +16,11 @@ package protocol Store: Sendable {
     ///
     /// `make` is given the row it replaces and returns the new one, sealed under `row_version` one higher (1 when
     /// there was none). It may be called again when somebody else's write came first.
+    ///
+    /// - Parameter fact: refuses the write, in the same transaction, once the deployment has this fact.
     func put(
-        _ reference: KeyReference, event: AuditEvent, make: @escaping @Sendable (UserAPIKey?) throws -> UserAPIKey
+        _ reference: KeyReference, unless fact: DeploymentFact?, event: AuditEvent,
+        make: @escaping @Sendable (UserAPIKey?) throws -> UserAPIKey
     ) async throws -> UserAPIKey
 
     /// Writes the result of a check, unless the key was replaced meanwhile.
@@ -25,6 +28,9 @@ package protocol Store: Sendable {
     func recordCheck(
         _ reference: KeyReference, rowVersion: UInt64, check: CheckResult, event: AuditEvent
     ) async throws -> Bool
+
+    /// Puts the next check of a key off, whatever version it has: for one whose check did not come to a result.
+    func postponeCheck(_ reference: KeyReference, until time: Timestamp, event: AuditEvent) async throws
 
     /// - Returns: the deleted row's version, or nil when there was no such row (then no event is written).
     func delete(_ reference: KeyReference, event: AuditEvent) async throws -> UInt64?
@@ -85,4 +91,22 @@ package enum UserSetting: String, Sendable {
 
 package enum DeploymentFact: String, Sendable {
     case setupFinished = "setup_finished"
+
+    /// What a write is told that the fact forbids.
+    package var refusal: LatchkeyError {
+        switch self {
+        case .setupFinished:
+            LatchkeyError(
+                .setupClosed, "set-up is finished and its token no longer opens anything",
+                hint: "use an administrator's JWT, or `latchkey import global`")
+        }
+    }
+}
+
+extension Store {
+    package func put(
+        _ reference: KeyReference, event: AuditEvent, make: @escaping @Sendable (UserAPIKey?) throws -> UserAPIKey
+    ) async throws -> UserAPIKey {
+        try await put(reference, unless: nil, event: event, make: make)
+    }
 }

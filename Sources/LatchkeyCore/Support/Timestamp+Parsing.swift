@@ -24,8 +24,11 @@ extension Timestamp {
         }
         guard let offset = reader.offsetSeconds(), reader.isAtEnd else { return nil }
         let days = Self.days(year: year, month: month, day: day)
-        let seconds = days * 86_400 + hour * 3600 + minute * 60 + second - offset
-        self.init(microseconds: seconds * 1_000_000 + micros)
+        // An offset may lead out of the years that can be written down again.
+        guard let whole = Timestamp(unixSeconds: days * 86_400 + hour * 3600 + minute * 60 + second - offset) else {
+            return nil
+        }
+        self.init(microseconds: whole.microseconds + micros)
     }
 
     private static func days(inMonth month: Int64, of year: Int64) -> Int64 {

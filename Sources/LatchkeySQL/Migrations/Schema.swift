@@ -76,9 +76,13 @@ package enum Schema {
         let fences =
             switch dialect {
             case .sqlite:
-                ["UPDATE", "DELETE"].map { verb in
+                // The third: INSERT OR REPLACE deletes without asking a DELETE trigger.
+                [
+                    ("update", "UPDATE", ""), ("delete", "DELETE", ""),
+                    ("replace", "INSERT", "WHEN EXISTS (SELECT 1 FROM audit_events WHERE id = NEW.id)"),
+                ].map { name, verb, condition in
                     """
-                    CREATE TRIGGER audit_events_no_\(verb.lowercased()) BEFORE \(verb) ON audit_events
+                    CREATE TRIGGER audit_events_no_\(name) BEFORE \(verb) ON audit_events \(condition)
                     BEGIN SELECT RAISE(ABORT, 'audit events are only ever added'); END
                     """
                 }

@@ -7,6 +7,7 @@ final class SQLiteConnection {
     let handle: OpaquePointer
     private let ownsHandle: Bool
     private var statements: [String: OpaquePointer] = [:]
+    private var isClosed = false
 
     /// A connection of our own, for reading.
     ///
@@ -31,8 +32,14 @@ final class SQLiteConnection {
         self.ownsHandle = false
     }
 
-    deinit {
+    deinit { close() }
+
+    /// Ends every statement, and the connection if it is ours. Nothing runs on it afterwards.
+    func close() {
+        guard !isClosed else { return }
+        isClosed = true
         for statement in statements.values { sqlite3_finalize(statement) }
+        statements = [:]
         if ownsHandle { sqlite3_close_v2(handle) }
     }
 
@@ -60,10 +67,11 @@ final class SQLiteConnection {
     }
 
     /// Whether no transaction is open. SQLite rolls a transaction back by itself on some errors, a full disk among them.
-    var isOutsideTransaction: Bool { sqlite3_get_autocommit(handle) != 0 }
+    var isOutsideTransaction: Bool { isClosed || sqlite3_get_autocommit(handle) != 0 }
 
     private func prepare(_ statement: SQLStatement) throws -> OpaquePointer {
         if let prepared = statements[statement.name] { return prepared }
+        guard !isClosed else { throw LatchkeyError(.storeUnavailable, "the database is closed") }
         // Portable SQL writes $1; SQLite would take that for a name and number it by first appearance. ?1 is a number.
         let sql = statement.sql.replacing("$", with: "?")
         var prepared: OpaquePointer?

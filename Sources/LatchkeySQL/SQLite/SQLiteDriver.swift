@@ -24,6 +24,9 @@ package final class SQLiteDriver: SQLDriver {
         self.path = path
         do {
             let queue = try DatabaseQueue(path: path, configuration: Self.configuration)
+            // FULL: a commit is on disk when it returns, also after a power cut. Set here and not in the configuration,
+            // for GRDB sets NORMAL when it switches to WAL, after the configuration has been applied.
+            try queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
             writing = Writing(queue: queue, writer: try SQLiteWriter(queue: queue))
         } catch let error as DatabaseError {
             throw SQLiteError.error(error.extendedResultCode.rawValue, nil)
@@ -52,8 +55,6 @@ package final class SQLiteDriver: SQLDriver {
         configuration.busyMode = .timeout(5)
         configuration.label = "latchkey"
         configuration.prepareDatabase { database in
-            // FULL: a commit is on disk when it returns, also after a power cut.
-            try database.execute(sql: "PRAGMA synchronous = FULL")
             // Deleted rows are overwritten: a sealed key that its owner removed is not left in free pages.
             try database.execute(sql: "PRAGMA secure_delete = ON")
         }
@@ -84,7 +85,9 @@ package final class SQLiteDriver: SQLDriver {
 
     /// Truncates the WAL and closes. Without it the next start does the same work.
     package func close() throws {
-        try writing?.queue.close()
+        // SQLite empties the WAL when its last connection closes, and closes none that has open statements.
+        readers.close()
+        try writing?.writer.close()
     }
 }
 
@@ -135,7 +138,9 @@ extension SQLiteDriver {
     private static func applied(_ database: Database) throws -> [AppliedMigration] {
         guard try database.tableExists("schema_migrations") else { return [] }
         return try Row.fetchAll(database, sql: selectApplied.sql).map { row in
-            AppliedMigration(version: row["version"], name: row["name"], checksum: row["checksum"])
+            AppliedMigration(
+                version: Int.fromDatabaseValue(row["version"]) ?? 0, name: String.fromDatabaseValue(row["name"]) ?? "",
+                checksum: String.fromDatabaseValue(row["checksum"]) ?? "")
         }
     }
 

@@ -19,6 +19,10 @@ final class SQLiteReaders: Sendable {
             try lock.withLockIfAvailable { _ in try body(connection) } != nil
         }
 
+        func close() {
+            lock.withLock { _ in connection.close() }
+        }
+
         func read(_ body: (SQLiteConnection) throws -> Void) throws {
             try lock.withLock { _ in try body(connection) }
         }
@@ -34,6 +38,10 @@ final class SQLiteReaders: Sendable {
             if try slot(start &+ offset).tryRead(body) { return }
         }
         try slot(start).read(body)
+    }
+
+    func close() {
+        for slot in slots { slot.close() }
     }
 
     private func slot(_ index: Int) -> Slot { slots[Int(UInt(bitPattern: index) % UInt(slots.count))] }

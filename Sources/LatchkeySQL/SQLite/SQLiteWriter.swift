@@ -46,6 +46,12 @@ final class SQLiteWriter: @unchecked Sendable {
         }
     }
 
+    /// Closes the connection; jobs that come later are refused by it.
+    func close() throws {
+        queue.writeWithoutTransaction { _ in connection.close() }
+        try queue.close()
+    }
+
     private func submit(_ job: any WriteJob) {
         let mustStart = pending.withLock { pending in
             pending.jobs.append(job)

@@ -9,6 +9,7 @@ package struct KeyStatements: Sendable {
     package let update: SQLStatement
     package let recordCheck: SQLStatement
     package let recordUse: SQLStatement
+    package let postpone: SQLStatement
     package let delete: SQLStatement
     package let deleteAll: SQLStatement
     package let due: SQLStatement
@@ -63,7 +64,8 @@ package struct KeyStatements: Sendable {
             WHERE \(one) AND row_version = $4
             """)
         recordUse = SQLStatement("\(t).record_use", "UPDATE \(t) SET last_used_at = $4 WHERE \(one)")
-        delete = SQLStatement("\(t).delete", "DELETE FROM \(t) WHERE \(one) AND row_version = $4")
+        postpone = SQLStatement("\(t).postpone", "UPDATE \(t) SET next_check_at = $4 WHERE \(one)")
+        delete = SQLStatement("\(t).delete", "DELETE FROM \(t) WHERE \(one) RETURNING row_version")
         deleteAll = SQLStatement("\(t).delete_all", "DELETE FROM \(t) WHERE user_id = $1")
         due = SQLStatement(
             "\(t).due",

@@ -17,6 +17,7 @@ final class HeadGuard: ChannelInboundHandler, RemovableChannelHandler {
     /// The current field's name so far, lower-case, while a head is unfinished.
     private var fieldName: [UInt8] = []
     private var isInName = true
+    private var isEmptyLine = false
     private(set) var overflow: Overflow?
 
     private static let tokenField = Array("authorization".utf8)
@@ -34,35 +35,50 @@ final class HeadGuard: ChannelInboundHandler, RemovableChannelHandler {
         headBytes = 0
         fieldName.removeAll(keepingCapacity: true)
         isInName = true
+        isEmptyLine = false
     }
 
     func drop() { isDropping = true }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !isDropping else { return }
-        let buffer = unwrapInboundIn(data)
-        guard isInHead else { return context.fireChannelRead(data) }
-        headBytes += buffer.readableBytes
-        guard headBytes > limit || overflow != nil else {
-            context.fireChannelRead(data)
-            if isInHead, headBytes > 0 { follow(buffer) }
+        guard isInHead, overflow == nil else {
+            if overflow == nil { context.fireChannelRead(data) }
             return
         }
-        follow(buffer)
-        if overflow == nil { overflow = isInToken ? .token : .other }
+        let buffer = unwrapInboundIn(data)
+        if headBytes + buffer.readableBytes <= limit {
+            context.fireChannelRead(data)
+            if isInHead { _ = follow(buffer) }
+        } else if follow(buffer) {
+            // The head ends within its limit; what goes beyond is the body, or the next request.
+            context.fireChannelRead(data)
+        } else {
+            overflow = isInToken ? .token : .other
+        }
     }
 
     /// Keeps the name of the field that the bytes so far end in.
-    private func follow(_ buffer: ByteBuffer) {
+    ///
+    /// - Returns: whether the head ends in these bytes, and within the limit.
+    private func follow(_ buffer: ByteBuffer) -> Bool {
         for byte in buffer.readableBytesView {
+            headBytes += 1
+            guard headBytes <= limit else { return false }
             switch byte {
             case UInt8(ascii: "\n"):
+                if isEmptyLine, headBytes > 2 { return true }
                 fieldName.removeAll(keepingCapacity: true)
                 isInName = true
+                isEmptyLine = true
+                continue
+            case UInt8(ascii: "\r"): continue
             case UInt8(ascii: ":") where isInName: isInName = false
             case _ where isInName && fieldName.count < Self.longestName: fieldName.append(byte | 0x20)
             default: break
             }
+            isEmptyLine = false
         }
+        return false
     }
 }

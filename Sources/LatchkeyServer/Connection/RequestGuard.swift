@@ -18,7 +18,11 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var head: HeadGuard?
     private var isReadingBody = false
     private var isRejected = false
+    /// What is answered with once the answers before it are written.
+    private var rejection: LatchkeyError?
     private var isAnswering = false
+    /// Requests whose head has come in and whose answer has not gone out.
+    private var unanswered = 0
     private var readTimer: Scheduled<Void>?
     private var writeTimer: Scheduled<Void>?
 
@@ -45,7 +49,9 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
         switch unwrapInboundIn(data) {
         case .head:
             head?.headIsComplete()
+            stopReadTimer()
             isReadingBody = true
+            unanswered += 1
         case .body: break
         case .end:
             head?.requestIsComplete()
@@ -76,16 +82,26 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        guard !isRejected else {
+        guard !isRejected || rejection != nil else {
             promise?.fail(ChannelError.ioOnClosedChannel)
             return
         }
         switch unwrapOutboundIn(data) {
         case .head: isAnswering = true
         case .body: break
-        case .end: isAnswering = false
+        case .end:
+            isAnswering = false
+            unanswered -= 1
         }
         context.write(data, promise: promise)
+        guard let rejection else { return }
+        // The request that could not be read to its end is itself among the unanswered.
+        if unanswered == (isReadingBody ? 1 : 0) {
+            self.rejection = nil
+            answer(rejection, context)
+        } else if unanswered == 0 {
+            context.close(promise: nil)
+        }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -132,10 +148,17 @@ extension RequestGuard {
     /// connection, and the client would see that instead of the answer.
     private func reject(_ error: LatchkeyError, _ context: ChannelHandlerContext) {
         stopReadTimer()
-        let channel = context.channel
-        guard !isAnswering else { return channel.close(promise: nil) }
         isRejected = true
         head?.drop()
+        // Answers to requests before this one go first, in their order.
+        guard unanswered <= (isReadingBody ? 1 : 0) else { return rejection = error }
+        // A request may be answered, wholly or in part, before its body is read: then there is no more to say.
+        guard !isReadingBody || unanswered == 1 && !isAnswering else { return context.close(promise: nil) }
+        answer(error, context)
+    }
+
+    private func answer(_ error: LatchkeyError, _ context: ChannelHandlerContext) {
+        let channel = context.channel
         let requestID = RequestID.make()
         let body = Problem(error, requestID: requestID).body
         var fields: HTTPFields = [

@@ -37,11 +37,7 @@ package struct Authentication: Sendable {
     func setup(_ request: Request, gate: SetupGate) async throws -> Actor {
         guard let token = Self.setupToken(request) ?? Self.bearer(request) else { throw Problem.unauthorized }
         if gate.accepts(Secret(copying: token)) {
-            guard try await !gate.isFinished() else {
-                throw LatchkeyError(
-                    .setupClosed, "set-up is finished and its token no longer opens anything",
-                    hint: "use an administrator's JWT, or `latchkey import global`")
-            }
+            guard try await !gate.isFinished() else { throw DeploymentFact.setupFinished.refusal }
             return .setup
         }
         guard let identity = verifier.verify(token) else { throw Problem.unauthorized }
@@ -57,7 +53,7 @@ package struct Authentication: Sendable {
             throw LatchkeyError(
                 .userIDNotAllowed, "the user is the token's; the header \(field.name.canonicalName) is refused")
         }
-        if let query = request.uri.query, query.utf8.count > 0, request.uri.queryParameters["user_id"] != nil {
+        if request.query("user_id") != nil {
             throw LatchkeyError(.userIDNotAllowed, "the user is the token's; a user_id in the query is refused")
         }
     }

@@ -67,6 +67,8 @@ struct Finishing: RouterMiddleware {
                 "request refused", metadata: ["request_id": "\(context.requestID)", "code": "\(error.code.rawValue)"])
         }
         var response = Problem(error, requestID: context.requestID).response
+        // The router answers HEAD for what it finds; this was made outside it.
+        if request.method == .head { response = response.createHeadResponse() }
         if let allow { response.headers[.allow] = allow }
         return response
     }

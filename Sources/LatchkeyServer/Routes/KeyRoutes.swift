@@ -125,7 +125,7 @@ struct KeyRoutes: Sendable {
         guard let provider = context.parameters.get("provider").flatMap({ ProviderID($0) }) else {
             throw LatchkeyError(.unknownProviderPath, "no such provider in the catalogue")
         }
-        let name = try request.uri.queryParameters["name"].map { try KeyName(String($0)) } ?? .default
+        let name = try request.query("name").map { try KeyName($0) } ?? .default
         if vault.catalogue[provider] == nil, request.method != .delete {
             throw LatchkeyError(.unknownProviderPath, "no such provider in the catalogue")
         }

@@ -32,20 +32,23 @@ package struct RouteTable: Sendable {
     }
 
     /// The methods that the path takes; empty for a path that does not exist.
+    ///
+    /// A literal segment shadows a parameter in its place, and the router does not come back from it: what lies below
+    /// `/api/api-keys/validate` is not looked for below `/api/api-keys/:provider`.
     func methods(at path: String) -> [HTTPRequest.Method] {
+        var candidates = routes.map { (route: $0, parts: Self.segments($0.path)) }
         let segments = Self.segments(path)
-        // The literal route shadows the one with a parameter, as it does in the router.
-        let exact = routes.filter { Self.segments($0.path).elementsEqual(segments) }
-        let matching = exact.isEmpty ? routes.filter { Self.matches($0.path, segments) } : exact
+        for (index, segment) in segments.enumerated() {
+            candidates = candidates.filter { index < $0.parts.count }
+            let literal = candidates.filter { $0.parts[index] == segment }
+            candidates = literal.isEmpty ? candidates.filter { $0.parts[index].hasPrefix(":") } : literal
+        }
         var methods: [HTTPRequest.Method] = []
-        for route in matching where !methods.contains(route.method) { methods.append(route.method) }
+        for (route, parts) in candidates where parts.count == segments.count && !methods.contains(route.method) {
+            methods.append(route.method)
+        }
         return methods
     }
 
     private static func segments(_ path: String) -> [Substring] { path.split(separator: "/") }
-
-    private static func matches(_ pattern: String, _ segments: [Substring]) -> Bool {
-        let parts = Self.segments(pattern)
-        return parts.count == segments.count && zip(parts, segments).allSatisfy { $0.hasPrefix(":") || $0 == $1 }
-    }
 }

@@ -33,6 +33,22 @@ struct TestDatabase: Sendable {
         return try queue.writeWithoutTransaction(body)
     }
 
+    /// The first column of a query on the writer's own connection, as text.
+    func onWriter(_ sql: String) async throws -> [String?] {
+        try await driver.transaction { transaction -> [String?] in
+            var texts: [String?] = []
+            try transaction.query(.test(sql), []) { texts.append($0.text(0)) }
+            return texts
+        }
+    }
+
+    /// The first column of a query on a reader's connection, as text.
+    func onReader(_ sql: String) async throws -> [String?] {
+        var texts: [String?] = []
+        try await driver.query(.test(sql), []) { texts.append($0.text(0)) }
+        return texts
+    }
+
     func count(_ table: String) throws -> Int {
         try raw { try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM \(table)") ?? -1 }
     }

@@ -27,7 +27,7 @@ final class TestService: Sendable {
 
     let clock = TestClock()
     let provider = ScriptedProvider()
-    let store: SQLStore
+    let store: any Store
     let vault: KeyVault
     let gate: SetupGate
     let server: LatchkeyServer
@@ -43,8 +43,9 @@ final class TestService: Sendable {
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("latchkey-server-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         driver = try SQLiteDriver(path: folder.appendingPathComponent("test.db").path, readers: 2)
-        store = SQLStore(driver: driver)
+        let store = SQLStore(driver: driver)
         try await store.migrate()
+        self.store = store
         let root = try RootText.generate(kid: 1).withUnsafeBytes { try RootText.parse($0) }
         let keyring = try RootKeyring(roots: [root]) { 0 }
         _ = try await KeysetCheck.run(store: store, keyring: keyring, clock: clock.clock)
