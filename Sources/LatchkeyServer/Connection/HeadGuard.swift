@@ -18,6 +18,7 @@ final class HeadGuard: ChannelInboundHandler, RemovableChannelHandler {
     private var fieldName: [UInt8] = []
     private var isInName = true
     private var isEmptyLine = false
+    private var completedHeads = 0
     private(set) var overflow: Overflow?
 
     private static let tokenField = Array("authorization".utf8)
@@ -28,7 +29,10 @@ final class HeadGuard: ChannelInboundHandler, RemovableChannelHandler {
     var isPartial: Bool { isInHead && headBytes > 0 }
     var isInToken: Bool { !isInName && fieldName == Self.tokenField }
 
-    func headIsComplete() { isInHead = false }
+    func headIsComplete() {
+        isInHead = false
+        completedHeads &+= 1
+    }
 
     func requestIsComplete() {
         isInHead = true
@@ -48,8 +52,9 @@ final class HeadGuard: ChannelInboundHandler, RemovableChannelHandler {
         }
         let buffer = unwrapInboundIn(data)
         if headBytes + buffer.readableBytes <= limit {
+            let before = completedHeads
             context.fireChannelRead(data)
-            if isInHead { _ = follow(buffer) }
+            if completedHeads == before { _ = follow(buffer) }
         } else if follow(buffer) {
             // The head ends within its limit; what goes beyond is the body, or the next request.
             context.fireChannelRead(data)

@@ -58,11 +58,11 @@ package final class TokenKeys: Sendable {
         guard !algorithm.hasPrefix("HS"), let known = JWK.Algorithm(rawValue: algorithm) else {
             throw unknown(algorithm)
         }
-        guard let set = try? JSONDecoder().decode(JWKS.self, from: Data(json)) else {
+        guard let set = try? JSONDecoder().decode(PublishedKeySet.self, from: Data(json)) else {
             throw LatchkeyError(.configuration, "the JWK set is not readable")
         }
         var keys: [TokenKeyID: any JWTAlgorithm] = [:]
-        for jwk in set.keys {
+        for jwk in set.keys.compactMap(\.verifying) {
             // A symmetric key in a public set would be everybody's to sign with.
             guard let kid = jwk.keyIdentifier?.string, isKeyID(Array(kid.utf8)), jwk.algorithm ?? known == known else {
                 continue
@@ -115,5 +115,29 @@ package final class TokenKeys: Sendable {
         LatchkeyError(
             .configuration, "JWT_ALGORITHM is not one that Latchkey verifies",
             hint: "HS256, HS384 or HS512 with JWT_SECRET_KEY; RS256, ES256 or EdDSA with LATCHKEY_JWKS")
+    }
+}
+
+/// A JWK set as others publish it (RFC 7517, section 5): keys of kinds that are not understood stand beside ours, and are
+/// passed over.
+private struct PublishedKeySet: Decodable {
+    let keys: [PublishedKey]
+}
+
+private struct PublishedKey: Decodable {
+    /// nil: not understood, or not there to verify signatures with.
+    let verifying: JWK?
+
+    private enum CodingKeys: String, CodingKey {
+        case use
+        case operations = "key_ops"
+    }
+
+    init(from decoder: any Decoder) throws {
+        let members = try decoder.container(keyedBy: CodingKeys.self)
+        let use = try? members.decode(String.self, forKey: .use)
+        let operations = try? members.decode([String].self, forKey: .operations)
+        let isForSignatures = (use ?? "sig") == "sig" && (operations?.contains("verify") ?? true)
+        verifying = isForSignatures ? try? JWK(from: decoder) : nil
     }
 }

@@ -6,11 +6,11 @@ import FoundationEssentials
 import Foundation
 
 extension Request {
-    /// The first query parameter of this name, both percent-decoded: a name is compared as it is meant, not as it is
-    /// written.
+    /// The first query parameter of this name. Hummingbird decodes the values and leaves the names as they are written;
+    /// here a name is compared as it is meant.
     func query(_ name: String) -> String? {
         guard let query = uri.query, !query.isEmpty else { return nil }
-        for (key, value) in uri.queryParameters where decoded(key) == name { return decoded(value) }
+        for (key, value) in uri.queryParameters where decoded(key) == name { return String(value) }
         return nil
     }
 
