@@ -5,7 +5,8 @@ import Synchronization
 /// A store in front of another one that fails where a test says so, and remembers what it was asked to do.
 package final class FaultyStore: Store {
     package enum Call: Sendable, Hashable, CaseIterable {
-        case key, keys, put, recordCheck, postponeCheck, delete, deleteAll, keysDue, recordUse, append, events, setting, setSetting
+        case key, keys, put, recordCheck, postponeCheck, delete, deleteAll, keysDue, recordUse, append, events, setting,
+            setSetting
         case fact, setFact, keyset, initializeKeyset, ping, keyCount, walk
     }
 

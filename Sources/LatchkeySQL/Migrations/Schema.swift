@@ -55,10 +55,13 @@ package enum Schema {
     }
 
     /// Events are added and read; a trigger refuses the rest. A fence against mistakes, not proof against an attacker.
+    ///
+    /// Its id needs no AUTOINCREMENT on SQLite, which would write a second table for each event: the newest event is
+    /// never deleted, so its id is never given again.
     private static func audit(_ dialect: SQLDialect) -> [String] {
         let table = """
             CREATE TABLE audit_events (
-                id \(identity(dialect)),
+                id \(dialect == .sqlite ? "INTEGER PRIMARY KEY" : identity(dialect)),
                 at TIMESTAMP NOT NULL,
                 actor_kind VARCHAR(16) NOT NULL,
                 actor_id VARCHAR(64),

@@ -4,10 +4,14 @@ package import NIOCore
 /// Writes one JSON document into a buffer, in the order the calls come. Fast because it does one thing: no reflection, no
 /// intermediate tree, and a key's bytes never become a `String`.
 package struct JSONWriter {
-    package private(set) var buffer: ByteBuffer
+    private var bytes: [UInt8] = []
     private var needsComma = false
 
-    package init(capacity: Int = 512) { buffer = ByteBufferAllocator().buffer(capacity: capacity) }
+    package init(capacity: Int = 512) { bytes.reserveCapacity(capacity) }
+
+    /// The document so far, for the wire. Bytes are gathered in an array and copied once: a `ByteBuffer` asks at each
+    /// write whether it is alone, and a document is a hundred writes.
+    package var buffer: ByteBuffer { ByteBuffer(bytes: bytes) }
 
     package mutating func object(_ body: (inout JSONWriter) throws -> Void) rethrows {
         try nested(UInt8(ascii: "{"), UInt8(ascii: "}"), body)
@@ -25,10 +29,10 @@ package struct JSONWriter {
         _ open: UInt8, _ close: UInt8, _ body: (inout JSONWriter) throws -> Void
     ) rethrows {
         separate()
-        buffer.writeInteger(open)
+        bytes.append(open)
         needsComma = false
         try body(&self)
-        buffer.writeInteger(close)
+        bytes.append(close)
         needsComma = true
     }
 
@@ -36,7 +40,7 @@ package struct JSONWriter {
     package mutating func name(_ name: String) {
         separate()
         writeQuoted(name)
-        buffer.writeInteger(UInt8(ascii: ":"))
+        bytes.append(UInt8(ascii: ":"))
         needsComma = false
     }
 
@@ -59,12 +63,12 @@ package struct JSONWriter {
 
     private mutating func raw(_ text: String) {
         separate()
-        buffer.writeString(text)
+        bytes.append(contentsOf: text.utf8)
         needsComma = true
     }
 
     private mutating func separate() {
-        if needsComma { buffer.writeInteger(UInt8(ascii: ",")) }
+        if needsComma { bytes.append(UInt8(ascii: ",")) }
     }
 
     private mutating func writeQuoted(_ text: String) {
@@ -72,19 +76,19 @@ package struct JSONWriter {
         text.withUTF8 { writeQuoted(bytes: UnsafeRawBufferPointer($0)) }
     }
 
-    private mutating func writeQuoted(bytes: UnsafeRawBufferPointer) {
-        buffer.writeInteger(UInt8(ascii: "\""))
+    private mutating func writeQuoted(bytes text: UnsafeRawBufferPointer) {
+        bytes.append(UInt8(ascii: "\""))
         var start = 0
-        for index in bytes.indices {
-            let byte = bytes[index]
+        for index in text.indices {
+            let byte = text[index]
             // U+2028 and the like are fine in JSON; below 0x20, the quote and the backslash are not (RFC 8259, section 7).
             guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else { continue }
-            buffer.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[start..<index]))
-            buffer.writeBytes(Self.escape(byte))
+            bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[start..<index]))
+            bytes.append(contentsOf: Self.escape(byte))
             start = index + 1
         }
-        buffer.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[start...]))
-        buffer.writeInteger(UInt8(ascii: "\""))
+        bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[start...]))
+        bytes.append(UInt8(ascii: "\""))
     }
 
     private static func escape(_ byte: UInt8) -> [UInt8] {

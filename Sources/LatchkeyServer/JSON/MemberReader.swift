@@ -5,7 +5,7 @@ import LatchkeyCrypto
 /// that is silently ignored is a wish that is silently not granted.
 struct MemberReader {
     private let object: JSONObject
-    private var asked: Set<String> = []
+    private var asked: [String] = []
 
     init(_ value: JSONValue) throws(LatchkeyError) {
         guard case .object(let object) = value else { throw LatchkeyError(.wrongType, "the body is not a JSON object") }
@@ -13,7 +13,7 @@ struct MemberReader {
     }
 
     private mutating func value(_ name: String) -> JSONValue? {
-        asked.insert(name)
+        asked.append(name)
         if case .null? = object[name] { return nil }
         return object[name]
     }
@@ -74,7 +74,8 @@ struct MemberReader {
 
     /// - Throws: `unknown_member`, naming it when it is a plain word: the name is the caller's text.
     func finish() throws(LatchkeyError) {
-        for name in object.names where !asked.contains(name) {
+        for member in object.members where !asked.contains(where: { $0.utf8.elementsEqual(member.name.bytes) }) {
+            let name = member.name.string
             let isPlain = name.utf8.count <= 32 && name.utf8.allSatisfy { isPlainByte($0) }
             throw LatchkeyError(
                 .unknownMember, isPlain ? "the member \(name) is not known here" : "a member is not known here")

@@ -1,9 +1,9 @@
+import Foundation
 import Hummingbird
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
 #endif
-import Foundation
 
 extension Request {
     /// The first query parameter of this name. Hummingbird decodes the values and leaves the names as they are written;

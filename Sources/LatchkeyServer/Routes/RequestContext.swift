@@ -1,5 +1,6 @@
 package import Hummingbird
 import LatchkeyCore
+import Synchronization
 
 /// What one request carries along: its id.
 package struct LatchkeyRequestContext: RequestContext {
@@ -18,11 +19,14 @@ enum RequestID {
         return given
     }
 
-    /// 96 random bits, 24 hexadecimal digits.
+    /// Drawn once a process: an id names a request, it is no secret, and a random number for each would be a system call.
+    private static let process = UInt64.random(in: .min ... .max)
+    private static let count = Atomic<UInt64>(0)
+
+    /// 24 hexadecimal digits: 16 of this process, 8 that count (and start again after four thousand million).
     static func make() -> String {
-        var generator = SystemRandomNumberGenerator()
-        let high = generator.next()
-        let low = generator.next()
+        let high = process
+        let low = count.wrappingAdd(1, ordering: .relaxed).newValue
         return String(unsafeUninitializedCapacity: 24) { text in
             for index in 0..<24 {
                 let word = index < 16 ? high : low
