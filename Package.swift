@@ -73,7 +73,9 @@ let package = Package(
                 nioFoundation,
             ],
             resources: [.embedInCode("Resources/providers.yaml")]),
-        .target(name: "LatchkeySQL", dependencies: ["CLatchkeyShims", "LatchkeyCore", "LatchkeyCrypto", crypto, grdb, grdbSQLite]),
+        .target(
+            name: "LatchkeySQL",
+            dependencies: ["CLatchkeyShims", "LatchkeyCore", "LatchkeyCrypto", crypto, grdb, grdbSQLite]),
         .target(
             name: "LatchkeyServer",
             dependencies: [
@@ -85,7 +87,8 @@ let package = Package(
         .executableTarget(
             name: "latchkey",
             dependencies: [
-                "CLatchkeyShims", "LatchkeyServer", "LatchkeySQL", "LatchkeyCore", "LatchkeyCrypto", argumentParser, configuration,
+                "CLatchkeyShims", "LatchkeyServer", "LatchkeySQL", "LatchkeyCore", "LatchkeyCrypto", argumentParser,
+                configuration,
                 hummingbird, lifecycle, unixSignals, logging, asyncHTTPClient, nioCore, nioHTTP1, yams, systemPackage,
             ]),
         .target(name: "LatchkeyTesting", dependencies: ["LatchkeyCore", "LatchkeyCrypto", crypto]),

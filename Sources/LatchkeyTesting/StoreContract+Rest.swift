@@ -106,7 +106,7 @@ extension StoreContract {
             .user(try UserID("alice")), .admin(try UserID("root ")), .setup, .service, .system, .cli,
         ]
         let actions: [AuditEvent.Action] = [
-            .keySet, .keyUse, .keyCheck, .keyDelete, .keyDeleteAll, .settingsChange, .setupFinish, .setupRefused,
+            .keySet, .keyUse, .keyCheck, .keyDelete, .keyDeleteAll, .settingsChange, .setupFinish,
         ]
         var written: [AuditEvent] = []
         for (index, action) in actions.enumerated() {

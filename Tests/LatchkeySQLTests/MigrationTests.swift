@@ -99,7 +99,7 @@ struct MigrationTests {
         #expect(Schema.migrations(.postgresql).map(\.version) == migrations.map(\.version))
         #expect(
             migrations.map { String($0.checksum.prefix(16)) }
-                == ["dccdce3aebab0a5d", "2173614c0480590e", "c24ba7c3094e9507"])
+                == ["dccdce3aebab0a5d", "ef81eb473ae229b3", "c24ba7c3094e9507"])
     }
 
     private func expectRefusal(_ expected: ErrorCode, of database: TestDatabase) async throws {

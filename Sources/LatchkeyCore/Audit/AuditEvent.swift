@@ -29,7 +29,6 @@ package struct AuditEvent: Sendable, Equatable {
         case keyDeleteAll = "key.delete_all"
         case settingsChange = "settings.change"
         case setupFinish = "setup.finish"
-        case setupRefused = "setup.refused"
     }
 
     package var at: Timestamp

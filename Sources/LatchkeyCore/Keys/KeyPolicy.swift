@@ -49,9 +49,11 @@ package struct KeyPolicy: Sendable {
 
     /// A day after a decision, a quarter of an hour after a postponed check; ten percent of jitter, so that a bulk
     /// import is not checked in one burst each day.
-    package func nextCheck(after outcome: ProbeOutcome, at now: Timestamp) -> Timestamp? {
-        if outcome.code == "no_probe" { return nil }
-        let base = Double(outcome.isDecisive ? recheckAfter : 900)
+    ///
+    /// - Parameter outcome: nil when there was no check: the first comes a day later.
+    package func nextCheck(after outcome: ProbeOutcome?, at now: Timestamp) -> Timestamp? {
+        if outcome?.code == "no_probe" { return nil }
+        let base = Double(outcome?.isDecisive ?? true ? recheckAfter : 900)
         return now.advanced(bySeconds: Int64(base * (0.95 + random() * 0.1)))
     }
 }

@@ -33,6 +33,8 @@ package struct KeyResolver: Sendable {
     package func resolve(
         user: UserID, provider: Provider, name: KeyName?, by caller: Caller
     ) async throws -> Resolved {
+        // Also where a global key serves, the log says for whom.
+        let caller = Caller(Actor(kind: caller.actor.kind, id: user.text), requestID: caller.requestID)
         let name = name ?? .default
         let own = KeyReference(.user(user), provider.id, name)
         if let row = try await vault.store.key(own) {
@@ -44,6 +46,7 @@ package struct KeyResolver: Sendable {
             return try await serve(row, as: global, source: .global, provider: provider, by: caller)
         }
         guard let secret = environment[provider.id] else { throw KeyVault.notFound(own) }
+        let baseURL = try provider.baseURL(fields: [:])
         try await vault.store.append(
             AuditEvent(
                 at: vault.clock.now(), actor: caller.actor, action: .keyUse, owner: .user(user), provider: provider.id,
@@ -51,7 +54,7 @@ package struct KeyResolver: Sendable {
         return Resolved(
             source: .environment, provider: provider, name: name, verdict: .unknown,
             credential: Credential(
-                baseURL: try provider.baseURL(fields: [:]), expiresAt: nil, fields: [:], kind: .apiKey,
+                baseURL: baseURL, expiresAt: nil, fields: [:], kind: .apiKey,
                 secret: secret.secret.copy()))
     }
 

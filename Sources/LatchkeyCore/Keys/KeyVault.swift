@@ -40,8 +40,12 @@ package struct KeyVault: Sendable {
         try refuseKeyInPlainSight(
             bytes, in: [request.name, request.label, request.baseURL] + request.fields.values.map { $0 })
         let now = clock.now()
-        if let expiresAt = request.expiresAt, expiresAt <= now {
-            throw LatchkeyError(.invalidExpiry, "expires_at lies in the past")
+        // The sealed expiry is in whole seconds, so the column beside it is too, and it is judged as it will be kept.
+        let expiresAt = try request.expiresAt.map { given throws(LatchkeyError) in
+            guard let expiresAt = Timestamp(unixSeconds: given.unixSeconds), expiresAt > now else {
+                throw LatchkeyError(.invalidExpiry, "expires_at lies in the past, or beyond the year 9999")
+            }
+            return expiresAt
         }
         let baseURL = try policy.baseURL(request.baseURL, provider: provider, fields: request.fields)
         try policy.checkWritable()
@@ -54,17 +58,16 @@ package struct KeyVault: Sendable {
 
         let checkedAt = clock.now()
         let credential = Credential(
-            baseURL: baseURL, expiresAt: request.expiresAt?.unixSeconds, fields: request.fields, kind: .apiKey,
+            baseURL: baseURL, expiresAt: expiresAt?.unixSeconds, fields: request.fields, kind: .apiKey,
             secret: request.key.secret.copy())
         let sealer = try await sealing.sealer(for: reference, credential: credential)
-        // The sealed expiry is in whole seconds, so the column beside it is too.
-        let expiresAt = request.expiresAt.flatMap { Timestamp(unixSeconds: $0.unixSeconds) }
         let verdict = outcome.applied(to: .unknown)
         let event = AuditEvent(
             at: checkedAt, actor: caller.actor, action: .keySet, owner: owner, provider: provider.id, name: name,
             detail: verdict.rawValue, requestID: caller.requestID)
         let validated = request.validate
-        let nextCheckAt = policy.nextCheck(after: outcome, at: checkedAt)
+        // Whoever asked for no check is not given one a moment later.
+        let nextCheckAt = policy.nextCheck(after: validated ? outcome : nil, at: checkedAt)
         let label = request.label
         // The set-up token may be overtaken by the end of set-up while the provider is asked.
         let closing: DeploymentFact? = caller.actor.kind == .setup ? .setupFinished : nil

@@ -15,7 +15,7 @@ package enum ProviderAddress {
         for byte in address.utf8 where byte <= 0x20 || byte >= 0x7F || unsafeBytes.contains(byte) {
             return .unusable("holds a character that does not belong there")
         }
-        guard !authority.isEmpty else { return .unusable("has no host") }
+        guard let first = authority.first, first != ":" else { return .unusable("has no host") }
         guard isPlain else { return .usable }
         let host = authority.prefix { $0 != ":" }
         guard host == "127.0.0.1" || host == "localhost" else { return .unusable("is not an https address") }

@@ -116,7 +116,7 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private static var headersTooLarge: LatchkeyError {
-        LatchkeyError(.headersTooLarge, "the header fields are more than 64 KiB, or more than 200")
+        LatchkeyError(.headersTooLarge, "the header fields are too many, or too large")
     }
 }
 

@@ -9,6 +9,7 @@ struct Announcement: Sendable {
     let quickStart: QuickStart?
     let rules: TokenVerifier.Rules
     let keys: TokenKeys
+    let keyID: String?
 
     func print(port: Int) async {
         let host = hostname.contains(":") ? "[\(hostname)]" : hostname
@@ -20,7 +21,9 @@ struct Announcement: Sendable {
 
     private func tour(_ quickStart: QuickStart, _ address: String) {
         let token =
-            (try? TokenMint.mint(user: "demo", roles: [], minutes: 1440, rules: rules, keys: keys, clock: .system))
+            (try? TokenMint.mint(
+                user: "demo", roles: [], minutes: 1440, rules: rules, keys: keys, clock: .system,
+                keyID: keyID))
             ?? ""
         Console.print(
             """

@@ -16,6 +16,7 @@ struct MigrateCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reporting {
+            ProcessHardening.apply()
             let settings = try await common.settings()
             if dryRun {
                 guard let driver = try Node.inspectDatabase(settings) else {

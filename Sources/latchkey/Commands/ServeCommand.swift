@@ -37,6 +37,10 @@ struct ServeCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard (0...65_535).contains(port) else { throw ValidationError("--port is 0 to 65535") }
+        guard quickstart == nil || common.config == nil else {
+            throw ValidationError(
+                "--quickstart keeps its own settings; leave out --config, or set them in the environment")
+        }
     }
 
     func run() async throws {
@@ -90,7 +94,8 @@ private struct Service {
             services.append(JWKSRefresh(source: source, algorithm: rules.algorithm, keys: keys, logger: logger))
         }
         let announcement = Announcement(
-            hostname: hostname, setupToken: madeToken, quickStart: quickStart, rules: rules, keys: keys)
+            hostname: hostname, setupToken: madeToken, quickStart: quickStart, rules: rules, keys: keys,
+            keyID: settings[.jwtKeyID])
         let application = server.application(
             hostname: hostname, port: port, logger: logger, services: services
         ) { port in await announcement.print(port: port) }

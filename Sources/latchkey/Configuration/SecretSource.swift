@@ -46,7 +46,7 @@ enum SecretSource {
         let content = try Secret(count: Int(status.st_size)) { buffer in
             var filled = 0
             while filled < buffer.count {
-                let count = Glibc.read(file, buffer.baseAddress?.advanced(by: filled), buffer.count - filled)
+                let count = readBytes(file, buffer.baseAddress?.advanced(by: filled), buffer.count - filled)
                 guard count > 0 else {
                     throw LatchkeyError(.configuration, "\(path) could not be read to its end")
                 }

@@ -31,7 +31,8 @@ struct Settings: Sendable {
     private static func value(of setting: Setting, in reader: ConfigReader) -> String? {
         let key = ConfigKey([setting.fileKey])
         if let text = reader.string(forKey: key, isSecret: setting.isSecret) { return text }
-        // A YAML file may hold a bare number or a bare true.
+        // A YAML file may hold a list, a bare number or a bare true.
+        if let list = reader.stringArray(forKey: key, isSecret: setting.isSecret) { return list.joined(separator: ",") }
         if let number = reader.int(forKey: key, isSecret: setting.isSecret) { return "\(number)" }
         return reader.bool(forKey: key, isSecret: setting.isSecret).map { $0 ? "1" : "0" }
     }

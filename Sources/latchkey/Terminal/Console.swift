@@ -21,7 +21,7 @@ enum Console {
     static func write(_ text: String, to file: Int32) {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
-            let count = bytes.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
+            let count = bytes.withUnsafeBytes { writeBytes(file, $0.baseAddress, $0.count) }
             guard count > 0 else { return }
             bytes = bytes.dropFirst(count)
         }
@@ -57,7 +57,7 @@ enum Console {
         bytes.reserveCapacity(64 * 1024)
         defer { for index in bytes.indices { bytes[index] = 0 } }
         var byte: UInt8 = 0
-        while bytes.count < 64 * 1024, Glibc.read(STDIN_FILENO, &byte, 1) == 1 {
+        while bytes.count < 64 * 1024, readBytes(STDIN_FILENO, &byte, 1) == 1 {
             if byte == end { break }
             bytes.append(byte)
         }
@@ -68,3 +68,7 @@ enum Console {
         return Secret(copying: bytes)
     }
 }
+
+/// The system's calls, by names that the functions above do not shadow.
+func readBytes(_ file: Int32, _ buffer: UnsafeMutableRawPointer?, _ count: Int) -> Int { read(file, buffer, count) }
+private func writeBytes(_ file: Int32, _ buffer: UnsafeRawPointer?, _ count: Int) -> Int { write(file, buffer, count) }

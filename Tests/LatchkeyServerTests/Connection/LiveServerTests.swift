@@ -146,9 +146,7 @@ struct LiveServerTests {
             return (head.status, String(decoding: try socket.rest().prefix(12), as: UTF8.self))
         }
         #expect(status == 404)
-        withKnownIssue("404 and 405 are made outside the router's HEAD handling, body and all") {
-            #expect(next == "HTTP/1.1 200")
-        }
+        #expect(next == "HTTP/1.1 200")
     }
 
     @Test func `who goes away in the middle leaves nothing behind`() async throws {

@@ -82,6 +82,18 @@ struct KeyAnswerTests {
         #expect(answer["evidence", "decisive"]?.boolean == false)
     }
 
+    @Test func `a node without the primary root says so instead of storing, and reads on`() async throws {
+        let service = try await TestService(TestService.Options(isWritable: false))
+        #expect(try await set(service).outcome == "503 keyset_disagreement")
+        let initial = try await service.call(
+            .post, "/api/api-keys/set-initial", bearer: TestService.setupToken,
+            json: #"{"provider":"acme","api_key":"\#(Self.key)","finish":true}"#)
+        #expect(initial.outcome == "503 keyset_disagreement")
+        #expect(try await !service.gate.isFinished())
+        let status = try await service.call(.get, "/api/api-keys/status", bearer: TokenForge.user("alice"))
+        #expect(status["keys"]?.elements?.isEmpty == true)
+    }
+
     @Test func `status says for every provider which key would serve, and why`() async throws {
         let service = try await TestService(
             TestService.Options(environment: ["ACME_API_KEY": "sk-environment-0123456789"]))

@@ -210,7 +210,7 @@ struct ResolveTests {
             json: #"{"user_id":"alice","provider":"acme"}"#)
         let event = try #require(try await service.store.events(limit: 1).first)
         #expect(event.action == .keyUse)
-        #expect(event.actor == .service)
+        #expect(event.actor == Actor(kind: .service, id: "alice"))
         #expect(event.owner == .user(try UserID("alice")))
         #expect(event.detail == "user")
         #expect(event.requestID == id)
@@ -219,5 +219,62 @@ struct ResolveTests {
         #expect(try await service.store.events(limit: 1).first?.outcome == "key_invalid")
         _ = try await resolve(service, user: "bob")
         #expect(try await service.store.events(limit: 1).first?.detail == "environment")
+    }
+
+    /// Rows as somebody who can write to the database would leave them. None is answered with a key, nor with a word of
+    /// what is wrong with it.
+    @Test func `a row that was moved, exchanged or changed is integrity, and no key comes out`() async throws {
+        let service = try await service(environment: true)
+        try await service.store("sk-global-0123456789", of: nil)
+        try await service.store("sk-bobs-0123456789-BOBS", of: "bob")
+        let bobs = try #require(try await service.rows(of: "bob").first)
+        let carol = try UserID("carol")
+        var bodies: Set<[UInt8]> = []
+        let changes: [@Sendable (inout UserAPIKey) -> Void] = [
+            { $0.owner = .user(carol) },
+            {
+                $0.owner = .user(carol)
+                $0.baseURL = "https://evil.test"
+            },
+        ]
+        for change in changes {
+            try await put(bobs, for: carol, in: service, change)
+            bodies.insert(try await refusedBody(service, user: "carol"))
+        }
+        try await service.store("sk-carols-0123456789-CARO", of: "carol")
+        let carols = try #require(try await service.rows(of: "carol").first)
+        let columns: [@Sendable (inout UserAPIKey) -> Void] = [
+            { $0.baseURL = "https://evil.test" }, { $0.keyHint = "XXXX" }, { $0.keyHint = nil }, { $0.kind = "oauth" },
+            { $0.keyHash = bobs.keyHash }, { $0.sealed = bobs.sealed },
+            { $0.expiresAt = Timestamp(unixSeconds: TokenForge.now + 1000) },
+        ]
+        for change in columns {
+            try await put(carols, for: carol, in: service, change)
+            bodies.insert(try await refusedBody(service, user: "carol"))
+        }
+        #expect(bodies.count == 1)
+        try await put(carols, for: carol, in: service) { _ in }
+        #expect(try await resolve(service, user: "carol")["api_key"]?.string == "sk-carols-0123456789-CARO")
+    }
+
+    private func put(
+        _ row: UserAPIKey, for user: UserID, in service: TestService, _ change: @Sendable (inout UserAPIKey) -> Void
+    ) async throws {
+        var row = row
+        change(&row)
+        let changed = row
+        let event = AuditEvent(at: service.clock.clock.now(), actor: .cli, action: .keySet)
+        _ = try await service.store.put(
+            KeyReference(.user(user), row.provider, row.name), event: event
+        ) { _ in changed }
+    }
+
+    private func refusedBody(_ service: TestService, user: String) async throws -> [UInt8] {
+        let answer = try await service.call(
+            .post, "/api/service/resolve", bearer: TestService.serviceToken, headers: [.xRequestID: "r"],
+            json: #"{"user_id":"\#(user)","provider":"acme"}"#)
+        #expect(answer.outcome == "500 integrity")
+        #expect(!answer.text.contains("sk-"))
+        return answer.body
     }
 }

@@ -22,6 +22,7 @@ final class TestService: Sendable {
         var globalFallback = true
         var hasServiceToken = true
         var allowedBaseURLHosts: Set<String> = []
+        var isWritable = true
         var limits = ServerLimits()
     }
 
@@ -53,7 +54,9 @@ final class TestService: Sendable {
         vault = KeyVault(
             store: store, sealing: KeySealing(keyring: keyring), catalogue: catalogue,
             probe: ProviderProbe(transport: provider),
-            policy: KeyPolicy(allowedBaseURLHosts: options.allowedBaseURLHosts, random: { 0.5 }), clock: clock.clock)
+            policy: KeyPolicy(
+                allowedBaseURLHosts: options.allowedBaseURLHosts, isWritable: options.isWritable, random: { 0.5 }),
+            clock: clock.clock)
         gate = SetupGate(
             store: store, token: SharedSecret(Secret(copying: Array(Self.setupToken.utf8))), clock: clock.clock)
         let resolver = KeyResolver(
