@@ -18,12 +18,13 @@ run: packages-run build ## Set everything up and serve on http://127.0.0.1:8080 
 
 test: packages-test test-swift test-outside ## Everything the tests need, then every test.
 
-test-swift: ## The Swift tests alone.
+test-swift: ## The Swift tests alone, beside a private PostgreSQL.
 	$(SWIFT) build --build-tests
-	LATCHKEY_PYTHON=$(CURDIR)/$(PYTHON) $(SWIFT) test --skip-build
+	LATCHKEY_PYTHON=$(CURDIR)/$(PYTHON) scripts/with-postgres $(SWIFT) test --skip-build
 
-test-outside: build .venv/ready ## The outside clients' tests alone, against the release binary.
-	$(PYTHON) -m pytest -q Tests/Outside
+test-outside: build .venv/ready ## The outside clients' tests alone, against the release binary, on both databases.
+	LATCHKEY_TEST_DATABASE=sqlite $(PYTHON) -m pytest -q Tests/Outside
+	LATCHKEY_TEST_DATABASE=postgresql $(PYTHON) -m pytest -q Tests/Outside
 
 build: ## The release binary.
 	$(SWIFT) build -c release

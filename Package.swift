@@ -64,6 +64,8 @@ let package = Package(
     ],
     targets: [
         .target(name: "CLatchkeyShims", linkerSettings: [.linkedLibrary("sqlite3")]),
+        .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "Fernet", dependencies: [crypto, cryptoExtras]),
         .target(name: "LatchkeyCrypto", dependencies: ["Fernet", crypto]),
         .target(
@@ -75,7 +77,12 @@ let package = Package(
             resources: [.embedInCode("Resources/providers.yaml")]),
         .target(
             name: "LatchkeySQL",
-            dependencies: ["CLatchkeyShims", "LatchkeyCore", "LatchkeyCrypto", crypto, grdb, grdbSQLite]),
+            dependencies: [
+                "CLatchkeyShims", "CLibPQ", "CZlib", "LatchkeyCore", "LatchkeyCrypto", crypto, grdb, grdbSQLite,
+            ]),
+        .target(
+            name: "LatchkeyImport",
+            dependencies: ["LatchkeySQL", "LatchkeyCore", "LatchkeyCrypto", "Fernet", crypto, cryptoExtras]),
         .target(
             name: "LatchkeyServer",
             dependencies: [
@@ -87,7 +94,7 @@ let package = Package(
         .executableTarget(
             name: "latchkey",
             dependencies: [
-                "CLatchkeyShims", "LatchkeyServer", "LatchkeySQL", "LatchkeyCore", "LatchkeyCrypto", argumentParser,
+                "CLatchkeyShims", "LatchkeyServer", "LatchkeyImport", "LatchkeySQL", "LatchkeyCore", "LatchkeyCrypto", argumentParser,
                 configuration,
                 hummingbird, lifecycle, unixSignals, logging, asyncHTTPClient, nioCore, nioHTTP1, yams, systemPackage,
             ]),
@@ -102,6 +109,13 @@ let package = Package(
         .testTarget(
             name: "LatchkeySQLTests",
             dependencies: ["LatchkeySQL", "LatchkeyCore", "LatchkeyCrypto", "LatchkeyTesting", grdb, grdbSQLite]),
+        .testTarget(
+            name: "LatchkeyImportTests",
+            dependencies: [
+                "LatchkeyImport", "LatchkeySQL", "LatchkeyCore", "LatchkeyCrypto", "LatchkeyTesting", "Fernet", crypto,
+                cryptoExtras,
+            ],
+            exclude: ["Vectors"]),
         .testTarget(
             name: "LatchkeyServerTests",
             dependencies: [

@@ -3,6 +3,8 @@ package import LatchkeyCore
 /// `DATABASE_URL`.
 package enum DatabaseURL: Sendable, Equatable {
     case sqlite(path: String)
+    /// A libpq connection URI, handed to libpq as it is.
+    case postgresql(url: String)
 
     /// - Throws: `configuration`; the value itself is in no text, for it may hold a password.
     package init(_ text: String) throws(LatchkeyError) {
@@ -14,14 +16,16 @@ package enum DatabaseURL: Sendable, Equatable {
                     hint: "write sqlite:PATH, such as sqlite:.latchkey/latchkey.db")
             }
             self = .sqlite(path: path)
-        } else if text.hasPrefix("postgresql:") || text.hasPrefix("postgres:") {
+        } else if text.hasPrefix("postgresql://") || text.hasPrefix("postgres://") {
+            self = .postgresql(url: text)
+        } else if text.hasPrefix("postgresql+") {
             throw LatchkeyError(
-                .configuration, "DATABASE_URL names a PostgreSQL database, and this build has only the SQLite driver",
-                hint: "write sqlite:PATH")
+                .configuration, "DATABASE_URL names a Python driver in its scheme (postgresql+…)",
+                hint: "leave that part out: postgresql://…")
         } else {
             throw LatchkeyError(
-                .configuration, "DATABASE_URL is not of the form sqlite:PATH",
-                hint: "write sqlite:.latchkey/latchkey.db")
+                .configuration, "DATABASE_URL is neither of the form sqlite:PATH nor postgresql://…",
+                hint: "write sqlite:.latchkey/latchkey.db, or postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
         }
     }
 }

@@ -4,8 +4,15 @@ package import LatchkeyCrypto
 /// `Store` on SQL: every statement once, over a small driver.
 package struct SQLStore: Store {
     package let driver: any SQLDriver
+    /// Only where a row is a network away.
+    let rows: SealedRowCache?
 
-    package init(driver: any SQLDriver) { self.driver = driver }
+    /// - Parameter remembersRows: for a service: rows that are handed out again and again are kept, sealed, and what
+    ///   other nodes change is listened to.
+    package init(driver: any SQLDriver, remembersRows: Bool = false) {
+        self.driver = driver
+        rows = remembersRows ? driver.changes.map { SealedRowCache(changes: $0) } : nil
+    }
 
     /// Migrates the database to this program's schema.
     /// - Returns: what was run.
@@ -49,23 +56,25 @@ extension SQLStore {
         _ reference: KeyReference, unless fact: DeploymentFact?, event: AuditEvent,
         make: @escaping @Sendable (UserAPIKey?) throws -> UserAPIKey
     ) async throws -> UserAPIKey {
-        try await driver.transaction { transaction in
+        let key = try await driver.transaction(evidence: AuditStatements.evidence(event)) { transaction in
             if let fact {
                 var isTrue = false
                 try transaction.query(SettingStatements.selectFact, [.text(fact.rawValue)]) { _ in isTrue = true }
                 guard !isTrue else { throw fact.refusal }
             }
-            // One round on SQLite, where a writer is alone. Elsewhere another node's write may come between the read
-            // and the write: then nothing was changed here, and the next round sees it.
+            // One round where a writer is alone, as on SQLite, or the row is there and locked. Otherwise another's new row
+            // may come between: then nothing was changed here, and the next round sees it.
             for _ in 0..<16 {
                 guard let key = try Self.putOnce(reference, in: transaction, make) else { continue }
                 var event = event
                 event.rowVersion = key.sealed.rowVersion
-                try transaction.execute(AuditStatements.insert, AuditStatements.values(event))
+                try transaction.send(AuditStatements.insert, AuditStatements.values(event))
                 return key
             }
             throw LatchkeyError(.storeUnavailable, "too many others are writing this key", hint: "try again")
         }
+        changed(reference)
+        return key
     }
 
     /// - Returns: nil when somebody else wrote the row meanwhile.
@@ -75,7 +84,7 @@ extension SQLStore {
         let table = reference.owner.table
         let statements = KeyStatements.for(table)
         var existing: UserAPIKey?
-        try transaction.query(statements.select, name(reference)) { row in
+        try transaction.query(statements.selectForUpdate, name(reference)) { row in
             existing = KeyRow.decode(row, of: reference.owner, table: table, as: reference)
         }
         if let version = existing?.sealed.rowVersion, version == 0 || version > UInt64(Int64.max) {
@@ -96,7 +105,7 @@ extension SQLStore {
     }
 
     package func recordCheck(
-        _ reference: KeyReference, rowVersion: UInt64, check: CheckResult, event: AuditEvent
+        _ reference: KeyReference, rowVersion: UInt64, check: CheckResult, lease: JobLease?, event: AuditEvent
     ) async throws -> Bool {
         let statements = KeyStatements.for(reference.owner.table)
         let values: [SQLValue] =
@@ -105,44 +114,60 @@ extension SQLStore {
                 SQLValue(check.evidence.httpStatus), SQLValue(check.evidence.code), SQLValue(check.evidence.checkedAt),
                 .bool(check.evidence.decisive), .bool(check.evidence.decisive), SQLValue(check.nextCheckAt),
             ]
-        return try await driver.transaction { transaction in
+        let isRecorded = try await driver.transaction(evidence: AuditStatements.evidence(event)) { transaction in
+            if let lease { try Self.checkHolds(lease, in: transaction) }
             let changed = try transaction.execute(statements.recordCheck, values)
-            try transaction.execute(AuditStatements.insert, AuditStatements.values(event))
+            try transaction.send(AuditStatements.insert, AuditStatements.values(event))
             return changed == 1
         }
+        changed(reference)
+        return isRecorded
     }
 
     package func delete(_ reference: KeyReference, event: AuditEvent) async throws -> UInt64? {
         let statements = KeyStatements.for(reference.owner.table)
-        return try await driver.transaction { transaction in
+        let version: UInt64? = try await driver.transaction(evidence: AuditStatements.evidence(event)) { transaction in
             var found: Int64?
             // A version that cannot be read does not keep its owner from deleting the row.
             try transaction.query(statements.delete, Self.name(reference)) { found = max(0, $0.integer(0) ?? 0) }
             guard let version = found else { return nil }
             var event = event
             event.rowVersion = UInt64(clamping: version)
-            try transaction.execute(AuditStatements.insert, AuditStatements.values(event))
+            try transaction.send(AuditStatements.insert, AuditStatements.values(event))
             return UInt64(clamping: version)
         }
+        changed(reference)
+        return version
     }
 
     package func postponeCheck(_ reference: KeyReference, until time: Timestamp, event: AuditEvent) async throws {
         let statements = KeyStatements.for(reference.owner.table)
-        try await driver.transaction { transaction in
-            try transaction.execute(statements.postpone, Self.name(reference) + [.text(time.sql)])
-            try transaction.execute(AuditStatements.insert, AuditStatements.values(event))
+        try await driver.transaction(evidence: AuditStatements.evidence(event)) { transaction in
+            try transaction.send(statements.postpone, Self.name(reference) + [.text(time.sql)])
+            try transaction.send(AuditStatements.insert, AuditStatements.values(event))
         }
     }
 
     package func deleteAll(of owner: KeyOwner, event: AuditEvent) async throws -> Int {
         let statements = KeyStatements.for(owner.table)
-        return try await driver.transaction { transaction in
-            let count = try transaction.execute(statements.deleteAll, [.text(owner.column)])
+        let (count, deleted) = try await driver.transaction(evidence: AuditStatements.evidence(event)) { transaction in
+            var count = 0
+            var deleted: [KeyReference] = []
+            try transaction.query(statements.deleteAll, [.text(owner.column)]) { row in
+                count += 1
+                // A row whose names are spoilt was never remembered under them.
+                guard let provider = row.text(0).flatMap({ ProviderID($0) }),
+                    let name = row.text(1).flatMap({ try? KeyName($0) })
+                else { return }
+                deleted.append(KeyReference(owner, provider, name))
+            }
             var event = event
             event.detail = "\(count)"
-            try transaction.execute(AuditStatements.insert, AuditStatements.values(event))
-            return count
+            try transaction.send(AuditStatements.insert, AuditStatements.values(event))
+            return (count, deleted)
         }
+        for reference in deleted { changed(reference) }
+        return count
     }
 
     package func keysDue(at now: Timestamp, limit: Int) async throws -> [UserAPIKey] {
@@ -157,9 +182,11 @@ extension SQLStore {
     }
 
     package func recordUse(_ uses: [(KeyReference, Timestamp)]) async throws {
+        // In one order on every node: two that wait for each other's rows would have to be undone.
+        let uses = uses.sorted { Self.order($0.0).lexicographicallyPrecedes(Self.order($1.0)) }
         try await driver.transaction { transaction in
             for (reference, time) in uses {
-                try transaction.execute(
+                try transaction.send(
                     KeyStatements.for(reference.owner.table).recordUse, Self.name(reference) + [.text(time.sql)])
             }
         }
@@ -181,7 +208,11 @@ extension SQLStore {
         return rows
     }
 
-    private static func name(_ reference: KeyReference) -> [SQLValue] {
+    private static func order(_ reference: KeyReference) -> [UInt8] {
+        Array("\(reference.owner.column)\u{0}\(reference.provider.text)\u{0}\(reference.name.text)".utf8)
+    }
+
+    static func name(_ reference: KeyReference) -> [SQLValue] {
         [.text(reference.owner.column), .text(reference.provider.text), .text(reference.name.text)]
     }
 }
@@ -189,7 +220,8 @@ extension SQLStore {
 // Audit, settings, keyset
 extension SQLStore {
     package func append(_ event: AuditEvent) async throws {
-        try await driver.execute(AuditStatements.insert, AuditStatements.values(event))
+        try await driver.execute(
+            AuditStatements.insert, AuditStatements.values(event), evidence: AuditStatements.evidence(event))
     }
 
     package func events(limit: Int) async throws -> [AuditEvent] {
@@ -209,10 +241,10 @@ extension SQLStore {
     }
 
     package func set(_ setting: UserSetting, to value: Bool, of user: UserID, event: AuditEvent) async throws {
-        try await driver.transaction { transaction in
-            try transaction.execute(
+        try await driver.transaction(evidence: AuditStatements.evidence(event)) { transaction in
+            try transaction.send(
                 SettingStatements.upsertSetting, [.text(user.text), .text(setting.rawValue), .bool(value)])
-            try transaction.execute(AuditStatements.insert, AuditStatements.values(event))
+            try transaction.send(AuditStatements.insert, AuditStatements.values(event))
         }
     }
 
@@ -223,9 +255,9 @@ extension SQLStore {
     }
 
     package func set(_ fact: DeploymentFact, to value: String, event: AuditEvent) async throws {
-        try await driver.transaction { transaction in
-            try transaction.execute(SettingStatements.upsertFact, [.text(fact.rawValue), .text(value)])
-            try transaction.execute(AuditStatements.insert, AuditStatements.values(event))
+        try await driver.transaction(evidence: AuditStatements.evidence(event)) { transaction in
+            try transaction.send(SettingStatements.upsertFact, [.text(fact.rawValue), .text(value)])
+            try transaction.send(AuditStatements.insert, AuditStatements.values(event))
         }
     }
 
@@ -237,6 +269,7 @@ extension SQLStore {
 
     package func initializeKeyset(_ entry: KeysetEntry) async throws -> [KeysetEntry] {
         try await driver.transaction { transaction in
+            try Self.takeTurns(at: "keyset", in: transaction)
             var existing: [KeysetEntry] = []
             try transaction.query(SettingStatements.selectKeyset, []) { existing.append(try Self.decodeKeyset($0)) }
             guard existing.isEmpty else { return existing }

@@ -7,7 +7,7 @@ package final class FaultyStore: Store {
     package enum Call: Sendable, Hashable, CaseIterable {
         case key, keys, put, recordCheck, postponeCheck, delete, deleteAll, keysDue, recordUse, append, events, setting,
             setSetting
-        case fact, setFact, keyset, initializeKeyset, ping, keyCount, walk
+        case fact, setFact, keyset, initializeKeyset, ping, keyCount, walk, lease
     }
 
     private struct State {
@@ -41,6 +41,11 @@ package final class FaultyStore: Store {
         return try await inner.key(reference)
     }
 
+    package func keyForUse(_ reference: KeyReference, fresh: Bool) async throws -> KeyForUse? {
+        try enter(.key)
+        return try await inner.keyForUse(reference, fresh: fresh)
+    }
+
     package func keys(of owner: KeyOwner) async throws -> [UserAPIKey] {
         try enter(.keys)
         return try await inner.keys(of: owner)
@@ -55,10 +60,18 @@ package final class FaultyStore: Store {
     }
 
     package func recordCheck(
-        _ reference: KeyReference, rowVersion: UInt64, check: CheckResult, event: AuditEvent
+        _ reference: KeyReference, rowVersion: UInt64, check: CheckResult, lease: JobLease?, event: AuditEvent
     ) async throws -> Bool {
         try enter(.recordCheck)
-        return try await inner.recordCheck(reference, rowVersion: rowVersion, check: check, event: event)
+        return try await inner.recordCheck(
+            reference, rowVersion: rowVersion, check: check, lease: lease, event: event)
+    }
+
+    package func lease(
+        _ job: Job, for holder: String, until time: Timestamp, now: Timestamp
+    ) async throws -> JobLease? {
+        try enter(.lease)
+        return try await inner.lease(job, for: holder, until: time, now: now)
     }
 
     package func postponeCheck(_ reference: KeyReference, until time: Timestamp, event: AuditEvent) async throws {
@@ -89,6 +102,11 @@ package final class FaultyStore: Store {
     package func append(_ event: AuditEvent) async throws {
         try enter(.append)
         try await inner.append(event)
+    }
+
+    package func append(_ event: AuditEvent, ofUsing key: KeyForUse) async throws -> Bool {
+        try enter(.append)
+        return try await inner.append(event, ofUsing: key)
     }
 
     package func events(limit: Int) async throws -> [AuditEvent] {

@@ -8,7 +8,10 @@ import Synchronization
 package final class ModelStore: Store {
     private struct Row {
         var id: Int64
-        var key: UserAPIKey
+        var key: UserAPIKey {
+            didSet { revision += 1 }
+        }
+        var revision = 0
     }
 
     private struct SettingSlot: Hashable {
@@ -23,6 +26,13 @@ package final class ModelStore: Store {
         var settings: [SettingSlot: Bool] = [:]
         var facts: [DeploymentFact: String] = [:]
         var keyset: [KeysetEntry] = []
+        var leases: [Job: Lease] = [:]
+    }
+
+    private struct Lease {
+        var holder: String
+        var fence: UInt64
+        var expiresAt: Timestamp
     }
 
     private let state = Mutex(State())
@@ -31,6 +41,12 @@ package final class ModelStore: Store {
 
     package func key(_ reference: KeyReference) async throws -> UserAPIKey? {
         state.withLock { $0.rows[reference]?.key }
+    }
+
+    package func keyForUse(_ reference: KeyReference, fresh: Bool) async throws -> KeyForUse? {
+        state.withLock { state in
+            state.rows[reference].map { KeyForUse($0.key, revision: "\($0.id).\($0.revision)") }
+        }
     }
 
     package func keys(of owner: KeyOwner) async throws -> [UserAPIKey] {
@@ -48,7 +64,7 @@ package final class ModelStore: Store {
             let existing = state.rows[reference]
             let key = try make(existing?.key)
             if let existing {
-                state.rows[reference] = Row(id: existing.id, key: key)
+                state.rows[reference] = Row(id: existing.id, key: key, revision: existing.revision + 1)
             } else {
                 let id = (state.lastID[reference.owner.table] ?? 0) + 1
                 state.lastID[reference.owner.table] = id
@@ -62,9 +78,10 @@ package final class ModelStore: Store {
     }
 
     package func recordCheck(
-        _ reference: KeyReference, rowVersion: UInt64, check: CheckResult, event: AuditEvent
+        _ reference: KeyReference, rowVersion: UInt64, check: CheckResult, lease: JobLease?, event: AuditEvent
     ) async throws -> Bool {
-        state.withLock { state in
+        try state.withLock { state in
+            if let lease, state.leases[lease.job]?.fence != lease.fence { throw JobLease.lost }
             state.events.append(event)
             guard var key = state.rows[reference]?.key, key.sealed.rowVersion == rowVersion else { return false }
             key.verdict = check.verdict
@@ -119,6 +136,29 @@ package final class ModelStore: Store {
     }
 
     package func append(_ event: AuditEvent) async throws { state.withLock { $0.events.append(event) } }
+
+    package func append(_ event: AuditEvent, ofUsing use: KeyForUse) async throws -> Bool {
+        state.withLock { state in
+            let reference = KeyReference(use.key.owner, use.key.provider, use.key.name)
+            let revision = state.rows[reference].map { "\($0.id).\($0.revision)" }
+            guard use.revision == nil || revision == use.revision else { return false }
+            state.events.append(event)
+            return true
+        }
+    }
+
+    package func lease(
+        _ job: Job, for holder: String, until time: Timestamp, now: Timestamp
+    ) async throws -> JobLease? {
+        state.withLock { state in
+            let current = state.leases[job]
+            if let current, current.holder != holder, current.expiresAt > now { return nil }
+            let isSame = current?.holder == holder
+            let fence = (current?.fence ?? 0) + (isSame ? 0 : 1)
+            state.leases[job] = Lease(holder: holder, fence: fence, expiresAt: time)
+            return JobLease(job: job, fence: fence)
+        }
+    }
 
     package func events(limit: Int) async throws -> [AuditEvent] {
         state.withLock { Array($0.events.reversed().prefix(limit)) }

@@ -150,13 +150,13 @@ extension StoreContract {
             var key = Sample.key(reference)
             key.label = text
             key.baseURL = text
-            key.keyHint = text
+            key.keyHint = String(text.prefix(16))
             key.keyHash = text
             key.evidence.code = text
             try await store.write(key)
             let back = try await store.key(reference)
             try requireEqual(back, key, "the row with that text in it")
-            for (seen, meant) in [(back?.label, text), (back?.baseURL, text), (back?.keyHint, text)] {
+            for (seen, meant) in [(back?.label, text), (back?.baseURL, text), (back?.keyHint, String(text.prefix(16)))] {
                 try requireEqual(seen.map { Array($0.utf8) }, Array(meant.utf8), "the bytes of a text")
             }
             try requireEqual(try await store.delete(reference, event: Sample.event(.keyDelete)), 1, "its version")

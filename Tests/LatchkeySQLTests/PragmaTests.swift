@@ -39,7 +39,7 @@ struct PragmaTests {
     @Test func `closing empties the WAL into the file`() async throws {
         let database = try await TestDatabase()
         try await database.store.append(Sample.event())
-        try database.driver.close()
+        await database.driver.close()
         #expect(try fileBytes(database.path + "-wal").isEmpty)
         #expect(try database.count("audit_events") == 1)
     }

@@ -22,7 +22,7 @@ struct ReplayTests {
     }
 }
 
-private struct Replay {
+struct Replay {
     enum Kind: CaseIterable {
         case put, failingPut, delete, deleteAll, check, staleCheck, use, setting, fact, append, keyset
     }

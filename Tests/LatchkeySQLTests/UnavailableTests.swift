@@ -57,7 +57,7 @@ struct UnavailableTests {
     @Test(.enabled(if: !isRoot, "modes mean nothing to root"))
     func `a file that may only be read`() async throws {
         let database = try await TestDatabase()
-        try database.driver.close()
+        await database.driver.close()
         try setMode(0o400, of: database.path)
         defer { try? setMode(0o600, of: database.path) }
         let error = await #expect(throws: LatchkeyError.self) {

@@ -1,17 +1,68 @@
-"""Fixtures: one scripted provider for the run, servers per module or per test, all ended again."""
+"""Fixtures: one scripted provider for the run, servers per module or per test, all ended again.
+
+The whole suite runs once for each kind of database, but for what is listed in NOT_ON.
+"""
 
 import itertools
+import time
 
 import pytest
 
+import database
+from client import fake_key
 from harness import Latchkey, binary_path
 from scripted_provider import ScriptedProvider
+
+NOT_ON = {
+    "sqlite": {
+        "test_postgres_refusals.py": "how PostgreSQL refuses",
+        "test_postgres_isolation.py": "PostgreSQL's roles and row-level security",
+        "test_nodes.py": "an SQLite file has one node",
+        "test_failover.py": "there is no server to lose",
+        "test_pgbouncer.py": "there is no server to pool connections to",
+    },
+    "postgresql": {
+        "test_docs.py": "the papers, which use no database but their own",
+        "test_scripted_provider.py": "the tests' own provider, without the service",
+        "test_start_refusals.py::TestADatabaseThatDoesNotFit::test_a_file_that_is_no_database": "a file",
+        "test_start_refusals.py::TestADatabaseThatDoesNotFit::test_a_folder": "a file",
+    },
+}[database.KIND]
+
+
+def pytest_ignore_collect(collection_path):
+    """Modules that are not for this kind of database."""
+    return True if collection_path.name in NOT_ON else None
+
+
+def pytest_collection_modifyitems(config, items):
+    """The same for single tests."""
+    left_out = [item for item in items if item.nodeid.partition("[")[0].rpartition("/")[2] in NOT_ON]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_report_header() -> list[str]:
+    return [f"database: {database.KIND}", *(f"not on {database.KIND}: {what}: {why}" for what, why in NOT_ON.items())]
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Said with -q too, which prints no header."""
+    terminalreporter.write_sep("=", f"on {database.KIND}")
+    for what, why in NOT_ON.items():
+        terminalreporter.write_line(f"not run on {database.KIND}: {what}: {why}")
 
 
 @pytest.fixture(scope="session")
 def provider():
     with ScriptedProvider() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """The PostgreSQL cluster that the run's databases are in; started on first use."""
+    return database.shared_cluster()
 
 
 @pytest.fixture(scope="session")
@@ -26,8 +77,10 @@ def service_factory(provider, new_folder):
     """A function that makes services, and the list of what it made."""
     made = []
 
-    def make(start: bool = True, **settings) -> Latchkey:
-        service = Latchkey(new_folder(), provider, **settings)
+    def make(start: bool = True, like: Latchkey | None = None, **settings) -> Latchkey:
+        service = like.twin(new_folder()) if like else Latchkey(new_folder(), provider, **settings)
+        if like:
+            service.configure(**settings)
         made.append(service)
         return service.start() if start else service
 
@@ -36,7 +89,7 @@ def service_factory(provider, new_folder):
 
 @pytest.fixture
 def make_service(binary, provider, tmp_path):
-    """Makes services for one test: `make_service(NAME="value", OTHER=None)`."""
+    """Makes services for one test: `make_service(NAME="value", OTHER=None)`; with `like`, another node of that one."""
     numbers = itertools.count(1)
     make, made = service_factory(provider, lambda: tmp_path / f"service-{next(numbers)}")
     yield make
@@ -57,3 +110,27 @@ def module_service(binary, provider, tmp_path_factory):
 def service(make_service) -> Latchkey:
     """A running service that no other test touches."""
     return make_service()
+
+
+@pytest.fixture(scope="session")
+def early_pair(binary, tmp_path_factory):
+    """Two nodes, their provider, keys that are due for a check and slow to be checked, and when all this was ready."""
+    with ScriptedProvider() as own_provider:
+        make, made = service_factory(own_provider, lambda: tmp_path_factory.mktemp("early"))
+        nodes = [make()]
+        keys = [fake_key("slow", "due") for _ in range(24)]
+        for number, key in enumerate(keys):
+            nodes[0].client().store(f"due-{number:02}", "openai", key)
+        with database.connect(nodes[0].database) as connection:
+            connection.execute("UPDATE user_api_keys SET next_check_at = timestamp '2001-01-01'")
+        nodes.append(make(like=nodes[0]))
+        yield nodes, own_provider, keys, time.monotonic()
+        for service in made:
+            service.end()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def what_takes_a_minute(request):
+    """Is started first, so that the minute passes while other tests run."""
+    if any("early_pair" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        request.getfixturevalue("early_pair")

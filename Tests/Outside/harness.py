@@ -10,6 +10,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import database as databases
 from client import Client
 from scripted_provider import ScriptedProvider
 
@@ -72,10 +73,10 @@ def generate_root(folder: Path) -> str:
 class Latchkey:
     """One configured service: its folder, its secrets, and its process while it runs."""
 
-    def __init__(self, folder: Path, provider: ScriptedProvider | None, **settings: str | None):
+    def __init__(self, folder: Path, provider: ScriptedProvider | None, database=None, **settings: str | None):
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self.database = folder / "latchkey.db"
+        self.database = databases.new(folder) if database is None else database
         self.env = {**clean_environment(folder), **self.default_settings(provider)}
         self.configure(**settings)
         self.process: subprocess.Popen | None = None
@@ -84,7 +85,7 @@ class Latchkey:
 
     def default_settings(self, provider: ScriptedProvider | None) -> dict:
         settings = {
-            "DATABASE_URL": f"sqlite:{self.database}",
+            "DATABASE_URL": databases.url(self.database),
             "API_KEY_ENCRYPTION_SECRET": generate_root(self.folder),
             "JWT_SECRET_KEY": secrets.token_urlsafe(64),
             "LATCHKEY_SERVICE_TOKEN": secrets.token_urlsafe(48),
@@ -102,6 +103,12 @@ class Latchkey:
         self.env.update({name: value for name, value in settings.items() if value is not None})
         for name in (name for name, value in settings.items() if value is None):
             self.env.pop(name, None)
+
+    def twin(self, folder: Path) -> "Latchkey":
+        """Another node: the same settings, the same database."""
+        other = Latchkey(folder, None, self.database)
+        other.env = {**self.env, "HOME": str(folder)}
+        return other
 
     # The process.
 

@@ -3,16 +3,11 @@
 import re
 import socket
 
+import database
 from harness import Latchkey
 
 REFUSAL_SECONDS = 20
 ERROR = re.compile(r"^latchkey: error: \S.*\n(?:.*\n)*?latchkey: hint: \S.*$", re.MULTILINE)
-
-
-def database_files(service: Latchkey) -> dict[str, bytes]:
-    """The database and its log, by name, with their bytes. The shared-memory file and an empty log hold no data."""
-    found = [service.database, service.database.with_name(service.database.name + "-wal")]
-    return {path.name: path.read_bytes() for path in found if path.is_file() and path.stat().st_size}
 
 
 def held_port() -> socket.socket:
@@ -25,7 +20,7 @@ def held_port() -> socket.socket:
 
 def refused_start(service: Latchkey) -> str:
     """Starts `serve`, asserts a clean refusal, and gives what it said."""
-    before = database_files(service)
+    before = database.contents(service.database)
     with held_port() as holder:
         port = holder.getsockname()[1]
         service.launch(("--hostname", "127.0.0.1", "--port", str(port)))
@@ -35,12 +30,12 @@ def refused_start(service: Latchkey) -> str:
     assert ERROR.search(said), said
     assert "in use" not in said.lower(), f"it tried to listen first:\n{said}"
     assert "listening on" not in service.run_output()
-    assert_unchanged(before, database_files(service))
+    assert_unchanged(before, database.contents(service.database))
     return said
 
 
 def assert_unchanged(before: dict[str, bytes], after: dict[str, bytes]):
-    """Says which file is new, gone or different, without printing its bytes."""
+    """Says which file or table is new, gone or different, without printing its bytes."""
     changed = [name for name in before.keys() | after.keys() if before.get(name) != after.get(name)]
     sizes = {name: (len(before.get(name, b"")), len(after.get(name, b""))) for name in changed}
     assert not changed, f"a refused start wrote to the database; bytes before and after: {sizes}"

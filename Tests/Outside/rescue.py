@@ -26,10 +26,12 @@ def open_row(root, table, owner, provider, name, suite, kid, version, salt, toke
                         b"credential", bytes([suite]), struct.pack(">Q", version), bytes.fromhex(salt))
     return json.loads(Fernet(base64.urlsafe_b64encode(record_key)).decrypt(token.encode()))
 
+def connect(url): return __import__("psycopg").connect(url, options="-c latchkey.scope=everyone") if "://" in url else sqlite3.connect(url)
+
 roots, failures = read_roots(sys.argv[1]), 0
 for table, user in (("user_api_keys", "user_id"), ("global_api_keys", "''")):
     columns = f"{user}, provider, name, suite, root_kid, row_version, salt, encrypted_key"
-    for row in sqlite3.connect(sys.argv[2]).execute(f"SELECT {columns} FROM {table} ORDER BY 1, 2, 3"):
+    for row in connect(sys.argv[2]).execute(f"SELECT {columns} FROM {table} ORDER BY 1, 2, 3"):
         try:
             print(*row[:3], open_row(roots[row[4]], table, *row)["secret"])
         except Exception as error:

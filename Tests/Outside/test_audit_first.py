@@ -10,9 +10,9 @@ def test_no_key_without_its_event(service):
     client.store("alice", "openai", key)
     expect.success(client.set_initial("openai", shared, validate=False))
     connection = database.connect(service.database)
-    connection.execute("BEGIN IMMEDIATE")
-    answers = [client.resolve(user, "openai") for user in ("alice", "somebody")]
-    connection.execute("ROLLBACK")
+    with database.locked(connection):
+        answers = [client.resolve(user, "openai") for user in ("alice", "somebody")]
+    connection.close()
     for answer in answers:
         expect.problem(answer, 503, "store_unavailable")
         assert key not in answer.text and shared not in answer.text
@@ -30,6 +30,6 @@ def test_every_hand_out_and_every_refusal_has_its_event(service):
     before = len(events())
     expect.success(client.resolve("alice", "openai"))
     connection.execute("UPDATE user_api_keys SET key_hash = 'changed'")
-    connection.commit()
     expect.problem(client.resolve("alice", "openai"), 500, "integrity")
     assert [tuple(row) for row in events()[before:]] == [("key.use", "alice", "ok"), ("key.use", "alice", "integrity")]
+    connection.close()

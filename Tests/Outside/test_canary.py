@@ -146,10 +146,9 @@ class Flight:
         )
         expect.problem(self.client.resolve(USER, "gemini"), 500, "integrity")
         self.client.validate(USER, "gemini")
-        connection.execute("BEGIN IMMEDIATE")
         key = key_of(self.canaries["user's key"])
-        answer = self.client.set(USER, "openrouter", key, validate=False, timeout=60)
-        connection.execute("ROLLBACK")
+        with database.locked(connection):
+            answer = self.client.set(USER, "openrouter", key, validate=False, timeout=60)
         connection.close()
         expect.problem(answer, 503, "store_unavailable")
         expect.success(self.client.set(USER, "openrouter", key, validate=False))
@@ -222,22 +221,34 @@ def test_no_row_of_any_table_holds_it(whole_flight):
     needles.assert_absent(whole_flight.secrets(), heaps)
 
 
-def file_bytes(service) -> dict[str, bytes]:
-    found = {f"file {path.name}": path.read_bytes() for path in service.folder.glob(service.database.name + "*")}
+def file_bytes(service, when: str) -> dict[str, bytes]:
+    found = {f"{name}, {when}": data for name, data in database.stored_bytes(service.database).items()}
     assert sum(map(len, found.values())) > 20_000
+    sealed = stored_token(service)
+    files = [data for name, data in found.items() if name.startswith("file")]
+    assert any(sealed in data for data in files), "what is stored is not in what is searched"
     return found
+
+
+def stored_token(service) -> bytes:
+    """A piece of a sealed key, which must be found where a key in the clear must not be."""
+    connection = database.connect(service.database)
+    row = database.read_row(connection, "user_api_keys", user_id=USER, provider="openai", name="default")
+    connection.close()
+    return row["encrypted_key"][:60].encode()
 
 
 def test_no_byte_of_the_database_files_holds_it(whole_flight):
     """Running, killed (the write-ahead log stays behind) and stopped; free pages and all."""
     service = whole_flight.service
-    heaps = {f"{name}, running": data for name, data in file_bytes(service).items()}
-    service.kill()
-    heaps |= {f"{name}, killed": data for name, data in file_bytes(service).items()}
-    service.start().stop()
-    heaps |= {f"{name}, stopped": data for name, data in file_bytes(service).items()}
-    service.start()
-    whole_flight.client = service.client(whole_flight.remember)
+    heaps = file_bytes(service, "running")
+    if database.KIND == "sqlite":
+        service.kill()
+        heaps |= file_bytes(service, "killed")
+        service.start().stop()
+        heaps |= file_bytes(service, "stopped")
+        service.start()
+        whole_flight.client = service.client(whole_flight.remember)
     needles.assert_absent(whole_flight.secrets(), heaps)
 
 

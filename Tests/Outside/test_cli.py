@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import re
-import sqlite3
 import time
 
 import jwt
@@ -105,7 +104,7 @@ class TestMigrate:
     def test_it_makes_the_table_and_may_run_again(self, stopped):
         succeeded(stopped.command("migrate"))
         first = self.schema(stopped)
-        assert {"user_api_keys", "global_api_keys", "schema_migrations"} <= {name for name, _ in first}
+        assert {"user_api_keys", "global_api_keys", "schema_migrations"} <= {name for name, *_ in first}
         succeeded(stopped.command("migrate"))
         assert self.schema(stopped) == first
         client, key = stopped.start().client(), fake_key()
@@ -130,8 +129,8 @@ class TestMigrate:
         } <= names
 
     def schema(self, service) -> list:
-        connection = sqlite3.connect(service.database)
-        found = connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
+        connection = database.connect(service.database)
+        found = database.schema(connection)
         connection.close()
         return found
 
@@ -311,7 +310,7 @@ class TestPrintConfig:
     def test_values_are_there_and_secrets_are_not(self, stopped):
         done = stopped.command("serve", "--print-config", OPENAI_API_KEY=fake_key("valid", "ambient"))
         printed = succeeded(done)
-        assert str(stopped.database) in printed and "trace" in printed
+        assert database.shown(stopped.database) in printed and "trace" in printed
         for name in ("API_KEY_ENCRYPTION_SECRET", "JWT_SECRET_KEY", "LATCHKEY_SERVICE_TOKEN", "LATCHKEY_SETUP_TOKEN"):
             assert name in printed
             assert (
@@ -322,7 +321,7 @@ class TestPrintConfig:
                 is None
             )
         assert "ambient" not in printed + done.stderr
-        assert not stopped.database.exists()
+        assert not database.is_made(stopped.database)
 
     def test_a_password_in_the_database_url_is_one_too(self, stopped):
         done = stopped.command(

@@ -1,11 +1,12 @@
-"""A stranger with the root, the database file and the record format gets every key back, without the service."""
-import shutil
+"""A stranger with the root, the database and the record format gets every key back, without the service."""
+
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import database
 import expect
 from client import fake_key
 from harness import generate_root
@@ -34,8 +35,9 @@ def filled(module_service):
     return service, keys, shared
 
 
-def rescue(root: str, database: Path) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, str(SCRIPT), root, str(database)], capture_output=True, text=True, timeout=60)
+def rescue(root: str, kept) -> subprocess.CompletedProcess:
+    arguments = [root, database.rescue_address(kept)]
+    return subprocess.run([sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, timeout=60)
 
 
 def lines_by_owner(output: str) -> dict:
@@ -68,10 +70,9 @@ def test_every_key_comes_back_while_the_service_runs(filled):
 def test_every_key_comes_back_from_a_dead_service(filled, tmp_path):
     service, keys, shared = filled
     service.kill()
-    for path in service.folder.glob(service.database.name + "*"):
-        shutil.copy(path, tmp_path / path.name)
+    copied = database.copy(service.database, tmp_path)
     service.start()
-    done = rescue(service.root, tmp_path / service.database.name)
+    done = rescue(service.root, copied)
     assert done.returncode == 0, done.stderr
     assert_everything_is_back(done.stdout, keys, shared)
 

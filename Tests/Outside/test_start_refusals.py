@@ -5,14 +5,14 @@ import hashlib
 import json
 import os
 import secrets
-import sqlite3
 
 import pytest
 import yaml
 
+import database
 import expect
 from client import fake_key
-from refusal import assert_silent_about, database_files, refused_start
+from refusal import assert_silent_about, refused_start
 
 PUBLISHED_ROOT = "lkroot1:1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8:b6140b5a"
 PASSPHRASE = "correct horse battery staple and more"
@@ -41,7 +41,7 @@ def test_the_matrix_starts_from_a_good_configuration(unstarted):
     """Else every refusal below would prove nothing."""
     unstarted.configure(API_KEY_ENCRYPTION_SECRET=random_root())
     unstarted.start().stop()
-    assert unstarted.database.exists()
+    assert database.is_made(unstarted.database)
 
 
 WEAK_ROOTS = {
@@ -73,7 +73,7 @@ def test_a_root_that_is_none(unstarted, case):
     said = refused_start(unstarted)
     assert "root" in said.lower() or "API_KEY_ENCRYPTION_SECRET" in said
     assert_silent_about(said, *([root] if root else []))
-    assert not unstarted.database.exists()
+    assert not database.is_made(unstarted.database)
 
 
 def test_two_roots_with_one_key_id(unstarted):
@@ -142,7 +142,7 @@ def test_a_jwt_secret_that_is_none(unstarted, case):
     said = refused_start(unstarted)
     assert "JWT_SECRET_KEY" in said or "jwt" in said.lower()
     assert_silent_about(said, *([JWT_SECRETS[case]] if case in ("short", "reference's example") else []))
-    assert not unstarted.database.exists()
+    assert not database.is_made(unstarted.database)
 
 
 def test_a_jwt_secret_that_is_the_root(unstarted):
@@ -181,7 +181,7 @@ def test_a_jwt_secret_file_others_can_read(unstarted):
 def test_a_setting_that_makes_no_sense(unstarted, name, value):
     unstarted.configure(**{name: value})
     refused_start(unstarted)
-    assert not unstarted.database.exists()
+    assert not database.is_made(unstarted.database)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_loopback_providers_without_leave(unstarted, switch):
 
 
 class TestADatabaseThatDoesNotFit:
-    """Each of these leaves the file as it was, byte for byte."""
+    """Each of these leaves the database as it was, byte for byte."""
 
     @pytest.fixture
     def stopped(self, make_service):
@@ -241,9 +241,9 @@ class TestADatabaseThatDoesNotFit:
         self.assert_still_good(stopped, right)
 
     def change(self, service, statement: str, *values):
-        with sqlite3.connect(service.database) as database:
-            assert database.execute(statement, values).rowcount == 1
-        database.close()
+        connection = database.connect(service.database)
+        assert connection.execute(statement, values).rowcount == 1
+        connection.close()
 
     def test_a_newer_schema(self, stopped):
         self.change(
@@ -264,15 +264,10 @@ class TestADatabaseThatDoesNotFit:
         refused_start(stopped)
 
     def test_a_forged_keyset(self, stopped):
-        with sqlite3.connect(stopped.database) as database:
-            [table] = [
-                name
-                for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-                if "keyset" in name
-            ]
-            [(mac,)] = database.execute(f"SELECT mac FROM {table}").fetchall()
-            database.execute(f"UPDATE {table} SET mac = ?", (mac[::-1],))
-        database.close()
+        connection = database.connect(stopped.database)
+        [(mac,)] = connection.execute("SELECT mac FROM keyset").fetchall()
+        connection.execute("UPDATE keyset SET mac = ?", (mac[::-1],))
+        connection.close()
         refused_start(stopped)
 
     @pytest.mark.parametrize(
@@ -281,7 +276,7 @@ class TestADatabaseThatDoesNotFit:
     def test_a_file_that_is_no_database(self, unstarted, content):
         unstarted.database.write_bytes(content)
         refused_start(unstarted)
-        assert database_files(unstarted) == {unstarted.database.name: content}
+        assert database.contents(unstarted.database) == {unstarted.database.name: content}
 
     def test_a_folder(self, unstarted):
         unstarted.database.mkdir()

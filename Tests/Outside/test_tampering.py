@@ -1,7 +1,7 @@
 """Whoever can write the database can break a key, but never gets it out, swaps it or redirects it."""
 
-import sqlite3
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -16,6 +16,7 @@ LOOKUP = {"user_id", "provider", "name"}
 VERDICT = {"is_valid", "verdict"}
 VICTIM, OTHER_USER = "user-00", "user-01"
 HUGE_TEXT, HUGE_NUMBER = "A" * 300_000, 2**62
+STRANGE_TIMES = {time: time for time in ("infinity", "-infinity", "0044-03-15 12:00:00 BC", "294276-12-31 23:59:59")}
 
 
 @dataclass
@@ -24,7 +25,7 @@ class Vault:
 
     service: object
     client: object
-    connection: sqlite3.Connection
+    connection: object
     keys: dict
     older: dict
     evil: ScriptedProvider
@@ -60,6 +61,10 @@ def flipped(value):
     """The smallest change: one bit of a number, one bit of the middle byte of the rest."""
     if value is None:
         return 1
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, datetime):
+        return value + timedelta(microseconds=1)
     if isinstance(value, int):
         return value ^ 1
     if isinstance(value, float):
@@ -70,11 +75,12 @@ def flipped(value):
 
 
 def emptied(value):
-    return {int: 0, float: 0.0, bytes: b""}.get(type(value), "")
+    return {int: 0, float: 0.0, bytes: b"", bool: False, datetime: datetime.min}.get(type(value), "")
 
 
 def huge(value):
-    return {int: HUGE_NUMBER, float: 1e300, bytes: HUGE_TEXT.encode()}.get(type(value), HUGE_TEXT)
+    kinds = {int: HUGE_NUMBER, float: 1e300, bytes: HUGE_TEXT.encode(), bool: True, datetime: datetime.max}
+    return kinds.get(type(value), HUGE_TEXT)
 
 
 def truncated(value):
@@ -84,6 +90,7 @@ def truncated(value):
 def mutations(column: str, current, others: dict[str, dict]) -> dict:
     """Name → value to write. Values that change nothing are left out."""
     values = {f"from {name}": row[column] for name, row in others.items() if column in row}
+    values |= STRANGE_TIMES if isinstance(current, datetime) else {}
     values |= {
         "flipped": flipped(current),
         "null": None,
@@ -133,7 +140,7 @@ def attack(vault: Vault, table: str, victim: tuple, where: dict, others: dict) -
         for what, value in mutations(column, row[column], others).items():
             try:
                 database.write_columns(vault.connection, table, row["rowid of it"], {column: value})
-            except sqlite3.IntegrityError:
+            except database.SCHEMA_REFUSES:
                 outcomes["schema"] = outcomes.get("schema", 0) + 1
                 continue
             answer = vault.client.resolve(*victim)

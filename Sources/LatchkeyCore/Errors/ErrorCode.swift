@@ -70,6 +70,7 @@ extension ErrorCode {
     public static let rootMismatch = Self("root_mismatch", 500, "The root does not match the database", exit: 2)
     public static let schemaTooNew = Self("schema_too_new", 500, "The database is newer than this program", exit: 2)
     public static let schemaChanged = Self("schema_changed", 500, "The schema is not what was migrated", exit: 2)
+    public static let backupUnusable = Self("backup_unusable", 500, "The backup is not usable", exit: 2)
     public static let catalogue = Self("catalogue", 500, "The provider catalogue is not usable", exit: 2)
     public static let keysetDisagreement = Self("keyset_disagreement", 503, "This node does not hold the primary root")
     public static let storeUnavailable = Self("store_unavailable", 503, "The database cannot be reached")

@@ -37,13 +37,13 @@ package struct KeyResolver: Sendable {
         let caller = Caller(Actor(kind: caller.actor.kind, id: user.text), requestID: caller.requestID)
         let name = name ?? .default
         let own = KeyReference(.user(user), provider.id, name)
-        if let row = try await vault.store.key(own) {
-            return try await serve(row, as: own, source: .user, provider: provider, by: caller)
+        if let resolved = try await serveIfThere(own, source: .user, provider: provider, by: caller) {
+            return resolved
         }
         guard name == .default, try await allowsFallback(user) else { throw KeyVault.notFound(own) }
         let global = KeyReference(.global, provider.id, .default)
-        if let row = try await vault.store.key(global) {
-            return try await serve(row, as: global, source: .global, provider: provider, by: caller)
+        if let resolved = try await serveIfThere(global, source: .global, provider: provider, by: caller) {
+            return resolved
         }
         guard let secret = environment[provider.id] else { throw KeyVault.notFound(own) }
         let baseURL = try provider.baseURL(fields: [:])
@@ -58,12 +58,28 @@ package struct KeyResolver: Sendable {
                 secret: secret.secret.copy()))
     }
 
+    /// - Returns: nil when there is no such row.
+    private func serveIfThere(
+        _ reference: KeyReference, source: Source, provider: Provider, by caller: Caller
+    ) async throws -> Resolved? {
+        var fresh = false
+        for _ in 0..<8 {
+            guard let use = try await vault.store.keyForUse(reference, fresh: fresh) else { return nil }
+            do {
+                return try await serve(use, as: reference, source: source, provider: provider, by: caller)
+            } catch is StaleKey {
+                fresh = true
+            }
+        }
+        throw LatchkeyError(.storeUnavailable, "this key is being changed all the time", hint: "try again")
+    }
+
     private func serve(
-        _ row: UserAPIKey, as reference: KeyReference, source: Source, provider: Provider, by caller: Caller
+        _ use: KeyForUse, as reference: KeyReference, source: Source, provider: Provider, by caller: Caller
     ) async throws -> Resolved {
         let now = vault.clock.now()
-        var verdict = row.verdict
-        let credential = try await vault.open(row, as: reference, by: caller, detail: source.rawValue) { credential in
+        var verdict = use.key.verdict
+        let credential = try await vault.open(use, as: reference, by: caller, detail: source.rawValue) { credential in
             // The expiry that counts is the sealed one: the column beside it is for display.
             if let expiresAt = credential.expiresAt, now.unixSeconds >= expiresAt { verdict = .expired }
             guard !verdict.mayServe else { return nil }

@@ -27,10 +27,13 @@ package struct KeyVault: Sendable {
     /// Stores a key, checked with its provider first unless asked not to.
     ///
     /// A check that fails, or that cannot be made, never loses what the person typed: the key is stored with its verdict.
+    /// - Parameter permit: asked about the row that is there, in the write's own transaction; what it throws undoes the
+    ///   write and comes out here.
     /// - Returns: the row as stored, and remarks about the key's form.
     /// - Throws: a 4xx error with nothing changed; `key_refused` when `requireValid` and the provider refuses it.
     package func set(
-        _ request: SetKeyRequest, of owner: KeyOwner, by caller: Caller
+        _ request: SetKeyRequest, of owner: KeyOwner, by caller: Caller,
+        permit: @escaping @Sendable (UserAPIKey?) throws -> Void = { _ in }
     ) async throws -> (key: UserAPIKey, warnings: [String]) {
         let provider = try catalogue.provider(named: request.provider)
         let name = try request.name.map { try KeyName($0) } ?? .default
@@ -72,6 +75,7 @@ package struct KeyVault: Sendable {
         // The set-up token may be overtaken by the end of set-up while the provider is asked.
         let closing: DeploymentFact? = caller.actor.kind == .setup ? .setupFinished : nil
         let stored = try await store.put(reference, unless: closing, event: event) { existing in
+            try permit(existing)
             let version = (existing?.sealed.rowVersion ?? 0).addingReportingOverflow(1)
             guard !version.overflow, version.partialValue <= UInt64(Int64.max) else { throw KeySealing.integrity }
             return UserAPIKey(
@@ -115,20 +119,24 @@ package struct KeyVault: Sendable {
     /// - Parameters:
     ///   - detail: what for, in the audit event: a word from a fixed set.
     ///   - refusal: why the opened key may still not be used; asked before the event is written, which then says so.
-    /// - Throws: `integrity`, or the refusal; both are in the audit log.
+    /// - Throws: `integrity`, or the refusal; both are in the audit log. `StaleKey` when the row is not this one any more:
+    ///   nothing was written then, and the caller reads it again.
     package func open(
-        _ row: UserAPIKey, as reference: KeyReference, by caller: Caller, detail: String,
+        _ use: KeyForUse, as reference: KeyReference, by caller: Caller, detail: String,
         unless refusal: (borrowing Credential) -> LatchkeyError? = { _ in nil }
     ) async throws -> Credential {
+        let row = use.key
         var event = AuditEvent(
             at: clock.now(), actor: caller.actor, action: .keyUse, owner: reference.owner, provider: reference.provider,
             name: reference.name, rowVersion: row.sealed.rowVersion, detail: detail, requestID: caller.requestID)
         do {
             let credential = try await sealing.open(row, as: reference)
             if let refusal = refusal(credential) { throw refusal }
-            try await store.append(event)
+            guard try await store.append(event, ofUsing: use) else { throw StaleKey() }
             return credential
         } catch let error as LatchkeyError where error.code != .storeUnavailable {
+            // What is only remembered is no reason to refuse: the row may have been mended since.
+            guard use.isFresh else { throw StaleKey() }
             event.outcome = error.code.rawValue
             try await store.append(event)
             throw error
@@ -147,11 +155,15 @@ package struct KeyVault: Sendable {
     }
 
     /// One check of one row, its result written unless the key was replaced meanwhile.
-    package func check(_ row: UserAPIKey, as reference: KeyReference, by caller: Caller) async throws {
+    ///
+    /// - Parameter lease: under which the result is written, where one node checks for all.
+    package func check(
+        _ row: UserAPIKey, as reference: KeyReference, by caller: Caller, lease: JobLease? = nil
+    ) async throws {
         guard let provider = catalogue[reference.provider] else {
             throw LatchkeyError(.unknownProviderPath, "this provider is no longer in the catalogue")
         }
-        let credential = try await open(row, as: reference, by: caller, detail: "check")
+        let credential = try await open(KeyForUse(row), as: reference, by: caller, detail: "check")
         // Destination from the sealed payload: a column that a DBA changed must not redirect a key.
         let baseURL = credential.baseURL
         let outcome = await probe.check(provider, baseURL: baseURL, secret: SharedSecret(credential.secret.copy()))
@@ -164,7 +176,8 @@ package struct KeyVault: Sendable {
             name: reference.name, rowVersion: row.sealed.rowVersion,
             outcome: outcome.verdict == nil ? "postponed" : "ok",
             detail: result.verdict.rawValue, requestID: caller.requestID)
-        _ = try await store.recordCheck(reference, rowVersion: row.sealed.rowVersion, check: result, event: event)
+        _ = try await store.recordCheck(
+            reference, rowVersion: row.sealed.rowVersion, check: result, lease: lease, event: event)
     }
 
     /// - Throws: `key_not_found`.
@@ -188,3 +201,6 @@ package struct KeyVault: Sendable {
             hint: "POST /api/api-keys/set stores one")
     }
 }
+
+/// The row that was opened has been changed or deleted since it was read. Never reaches a caller from outside.
+package struct StaleKey: Error {}

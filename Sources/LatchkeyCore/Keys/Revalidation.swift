@@ -5,6 +5,8 @@ import ServiceLifecycle
 /// Looks at stored keys again when their check is due, a few at a time.
 package struct Revalidation: Service {
     private let vault: KeyVault
+    /// Tells this process from the others that share the database.
+    private let holder: String
     private let interval: Duration
     private let batch: Int
     private let parallel: Int
@@ -13,6 +15,7 @@ package struct Revalidation: Service {
     package init(vault: KeyVault, interval: Duration = .seconds(60), batch: Int = 64, parallel: Int = 4, logger: Logger)
     {
         self.vault = vault
+        holder = (0..<4).map { _ in String(UInt32.random(in: .min ... .max), radix: 16) }.joined(separator: "-")
         self.interval = interval
         self.batch = batch
         self.parallel = parallel
@@ -29,29 +32,41 @@ package struct Revalidation: Service {
         }
     }
 
-    /// Every key that is due now, up to one batch.
+    /// Every key that is due now, up to one batch, if no other node is at it.
     /// - Returns: how many were looked at.
     @discardableResult
     package func runOnce() async -> Int {
         let due: [UserAPIKey]
-        do { due = try await vault.store.keysDue(at: vault.clock.now(), limit: batch) } catch {
+        let lease: JobLease
+        do {
+            let now = vault.clock.now()
+            // Three rounds: a node that died is replaced after as long, and one that is slow is not.
+            let end = now.advanced(bySeconds: 3 * max(1, interval.components.seconds))
+            guard let taken = try await vault.store.lease(.revalidation, for: holder, until: end, now: now) else {
+                return 0
+            }
+            lease = taken
+            due = try await vault.store.keysDue(at: vault.clock.now(), limit: batch)
+        } catch {
             logger.warning("keys that are due for a check could not be listed", metadata: ["error": "\(error)"])
             return 0
         }
         await withTaskGroup(of: Void.self) { group in
             for (index, row) in due.enumerated() {
                 if index >= parallel { await group.next() }
-                group.addTask { await check(row) }
+                group.addTask { await check(row, lease) }
             }
         }
         return due.count
     }
 
     /// One key's trouble never stops the others.
-    private func check(_ row: UserAPIKey) async {
+    private func check(_ row: UserAPIKey, _ lease: JobLease) async {
         let reference = KeyReference(row.owner, row.provider, row.name)
         do {
-            try await vault.check(row, as: reference, by: Caller(.system))
+            try await vault.check(row, as: reference, by: Caller(.system), lease: lease)
+        } catch let error as LatchkeyError where error == JobLease.lost {
+            return
         } catch {
             let code = (error as? LatchkeyError)?.code.rawValue ?? "internal"
             logger.warning(

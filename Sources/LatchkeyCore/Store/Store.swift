@@ -9,6 +9,12 @@ package protocol Store: Sendable {
     /// One row of its owner, or nil.
     func key(_ reference: KeyReference) async throws -> UserAPIKey?
 
+    /// One row of its owner for a hand-out. It may be one that was read before; what is handed out is not believed until
+    /// `append(_:ofUsing:)` has said that the row is still this one.
+    ///
+    /// - Parameter fresh: read it now.
+    func keyForUse(_ reference: KeyReference, fresh: Bool) async throws -> KeyForUse?
+
     /// Every row of one owner, by provider and name.
     func keys(of owner: KeyOwner) async throws -> [UserAPIKey]
 
@@ -24,9 +30,10 @@ package protocol Store: Sendable {
     ) async throws -> UserAPIKey
 
     /// Writes the result of a check, unless the key was replaced meanwhile.
+    /// - Parameter lease: refuses the write, in the same transaction, once the lease has gone to another node.
     /// - Returns: whether the row still had `rowVersion`.
     func recordCheck(
-        _ reference: KeyReference, rowVersion: UInt64, check: CheckResult, event: AuditEvent
+        _ reference: KeyReference, rowVersion: UInt64, check: CheckResult, lease: JobLease?, event: AuditEvent
     ) async throws -> Bool
 
     /// Puts the next check of a key off, whatever version it has: for one whose check did not come to a result.
@@ -47,6 +54,10 @@ package protocol Store: Sendable {
     /// Durable when it returns. Many appends may share one commit.
     func append(_ event: AuditEvent) async throws
 
+    /// Appends the event of a hand-out, exactly when the row is still the one that was read.
+    /// - Returns: false when it was changed or deleted meanwhile; nothing was written then.
+    func append(_ event: AuditEvent, ofUsing key: KeyForUse) async throws -> Bool
+
     /// The newest events first; for tests and administration.
     func events(limit: Int) async throws -> [AuditEvent]
 
@@ -63,6 +74,10 @@ package protocol Store: Sendable {
     /// - Returns: the keyset afterwards: another node's entry when that one came first.
     func initializeKeyset(_ entry: KeysetEntry) async throws -> [KeysetEntry]
 
+    /// Takes or keeps the lease on a job that one node at a time does.
+    /// - Returns: nil while another node holds it.
+    func lease(_ job: Job, for holder: String, until time: Timestamp, now: Timestamp) async throws -> JobLease?
+
     /// Whether the database answers now.
     func ping() async throws
 
@@ -70,6 +85,40 @@ package protocol Store: Sendable {
     func keyCount(_ table: KeyTable) async throws -> Int
     /// Rows of a table in the order of their ids, for walking through all of them; nil for a row that cannot be read.
     func keys(in table: KeyTable, afterRow id: Int64, limit: Int) async throws -> [(id: Int64, key: UserAPIKey?)]
+}
+
+/// A row that is about to be opened and handed out.
+package struct KeyForUse: Sendable, Equatable {
+    package var key: UserAPIKey
+    /// What every change of the row changes, where the store has such a thing.
+    package var revision: String?
+    /// Whether it was read now, and not remembered.
+    package var isFresh: Bool
+
+    package init(_ key: UserAPIKey, revision: String? = nil, isFresh: Bool = true) {
+        self.key = key
+        self.revision = revision
+        self.isFresh = isFresh
+    }
+}
+
+/// Work that one node at a time does for all.
+package enum Job: String, Sendable {
+    case revalidation
+}
+
+/// The right to do a job for a while. Each time it changes hands its fence is one higher, and what is written under a
+/// lower one is refused: a node that slept through the end of its lease does no harm when it wakes.
+package struct JobLease: Sendable, Equatable {
+    package let job: Job
+    package let fence: UInt64
+
+    package init(job: Job, fence: UInt64) {
+        self.job = job
+        self.fence = fence
+    }
+
+    package static let lost = LatchkeyError(.storeUnavailable, "another node does this job now")
 }
 
 /// What a check changes in a row.
@@ -108,5 +157,11 @@ extension Store {
         _ reference: KeyReference, event: AuditEvent, make: @escaping @Sendable (UserAPIKey?) throws -> UserAPIKey
     ) async throws -> UserAPIKey {
         try await put(reference, unless: nil, event: event, make: make)
+    }
+
+    package func recordCheck(
+        _ reference: KeyReference, rowVersion: UInt64, check: CheckResult, event: AuditEvent
+    ) async throws -> Bool {
+        try await recordCheck(reference, rowVersion: rowVersion, check: check, lease: nil, event: event)
     }
 }

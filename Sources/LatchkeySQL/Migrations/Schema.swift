@@ -8,11 +8,28 @@ package enum Schema {
             Migration(version: 1, name: "keys", statements: keys(dialect)),
             Migration(version: 2, name: "audit", statements: audit(dialect)),
             Migration(version: keysetVersion, name: "keyset and settings", statements: settings),
+            Migration(
+                version: 4, name: "many nodes", statements: nodes + (dialect == .postgresql ? isolation : [])),
         ]
     }
 
+    /// What several nodes on one database need: a word on which programs go together, and who does a job now.
+    private static let nodes = [
+        "ALTER TABLE schema_migrations ADD COLUMN compatible_with INTEGER",
+        """
+        CREATE TABLE job_leases (
+            job VARCHAR(32) PRIMARY KEY,
+            holder VARCHAR(64) NOT NULL,
+            fence BIGINT NOT NULL,
+            expires_at TIMESTAMP NOT NULL
+        )
+        """,
+    ]
+
     /// Both tables have the same columns; `user_id` of the global one is always empty, which no user id can be.
     private static func keys(_ dialect: SQLDialect) -> [String] {
+        // SQLite compares bytes by itself; PostgreSQL as the database's locale says.
+        let bytewise = dialect == .postgresql ? " COLLATE \"C\"" : ""
         var statements: [String] = []
         for (table, check) in [
             ("user_api_keys", "length(user_id) BETWEEN 1 AND 64"), ("global_api_keys", "user_id = ''"),
@@ -21,15 +38,15 @@ package enum Schema {
                 """
                 CREATE TABLE \(table) (
                     id \(identity(dialect)),
-                    user_id VARCHAR(64) NOT NULL CHECK (\(check)),
-                    provider VARCHAR(50) NOT NULL,
+                    user_id VARCHAR(64)\(bytewise) NOT NULL CHECK (\(check)),
+                    provider VARCHAR(50)\(bytewise) NOT NULL,
                     encrypted_key TEXT NOT NULL,
                     key_hash VARCHAR(255) NOT NULL,
                     is_valid BOOLEAN NOT NULL DEFAULT FALSE,
                     last_validated TIMESTAMP,
                     created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
                     updated_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
-                    name VARCHAR(64) NOT NULL DEFAULT 'default',
+                    name VARCHAR(64)\(bytewise) NOT NULL DEFAULT 'default',
                     suite SMALLINT NOT NULL,
                     root_kid BIGINT NOT NULL,
                     row_version BIGINT NOT NULL,

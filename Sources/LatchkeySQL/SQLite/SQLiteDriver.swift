@@ -1,4 +1,5 @@
 import CLatchkeyShims
+import Dispatch
 import GRDB
 import LatchkeyCore
 
@@ -8,6 +9,8 @@ package final class SQLiteDriver: SQLDriver {
     private let readers: SQLiteReaders
     /// nil when the file was opened for reading only.
     private let writing: Writing?
+    /// For what may take long: nothing of it holds up a thread that others wait for.
+    private let slow = DispatchQueue(label: "latchkey.sqlite.slow", attributes: .concurrent)
 
     private struct Writing {
         let queue: DatabaseQueue
@@ -72,23 +75,51 @@ package final class SQLiteDriver: SQLDriver {
         try readers.read { connection in _ = try connection.run(statement, values, onRow: onRow) }
     }
 
+    /// The file is on this machine: no answer to a commit is ever lost on the way, so no evidence is needed.
     @discardableResult
-    package func execute(_ statement: SQLStatement, _ values: [SQLValue]) async throws -> Int {
+    package func execute(_ statement: SQLStatement, _ values: [SQLValue], evidence: SQLEvidence?) async throws -> Int {
         try await forWriting().writer.run(isAtomic: true) { try $0.run(statement, values) }
     }
 
     package func transaction<Result: Sendable>(
-        _ body: @escaping @Sendable (any SQLTransaction) throws -> Result
+        evidence: SQLEvidence?, _ body: @escaping @Sendable (any SQLTransaction) throws -> Result
     ) async throws -> Result {
         try await forWriting().writer.run(isAtomic: false) { try body(SQLiteTransaction(connection: $0)) }
     }
 
-    /// Truncates the WAL and closes. Without it the next start does the same work.
-    package func close() throws {
-        // SQLite empties the WAL when its last connection closes, and closes none that has open statements.
-        readers.close()
-        try writing?.writer.close()
+    package func snapshot<Result: Sendable>(
+        _ body: @escaping @Sendable (any SQLTransaction) throws -> Result
+    ) async throws -> Result {
+        try await onSlowQueue { [path] in
+            let connection = try SQLiteConnection(readingFrom: path)
+            defer { connection.close() }
+            try connection.run(Self.begin, [])
+            // BEGIN alone takes no snapshot, the first read does: the moment is now, not when `body` gets to it.
+            try connection.run(Self.firstRead, [])
+            let result = try body(SQLiteTransaction(connection: connection))
+            try connection.run(Self.commit, [])
+            return result
+        }
     }
+
+    /// Truncates the WAL and closes. Without it the next start does the same work.
+    package func close() async {
+        // SQLite empties the WAL when its last connection closes, and closes none that has open statements.
+        try? await onSlowQueue { [readers, writing] in
+            readers.close()
+            try writing?.writer.close()
+        }
+    }
+
+    private func onSlowQueue<R: Sendable>(_ work: @escaping @Sendable () throws -> R) async throws -> R {
+        try await withCheckedThrowingContinuation { continuation in
+            slow.async { continuation.resume(with: Result { try work() }) }
+        }
+    }
+
+    private static let begin = SQLStatement("begin", "BEGIN")
+    private static let firstRead = SQLStatement("first_read", "SELECT COUNT(*) FROM sqlite_master")
+    private static let commit = SQLStatement("commit", "COMMIT")
 }
 
 private struct SQLiteTransaction: SQLTransaction {
@@ -100,65 +131,51 @@ private struct SQLiteTransaction: SQLTransaction {
         try connection.run(statement, values, onRow: onRow)
     }
 
+    @discardableResult
     func execute(_ statement: SQLStatement, _ values: [SQLValue]) throws -> Int {
+        try connection.run(statement, values)
+    }
+
+    /// The commit is no round trip here, so there is nothing for a statement to travel with.
+    func send(_ statement: SQLStatement, _ values: [SQLValue]) throws {
         try connection.run(statement, values)
     }
 }
 
 // Migrations
 extension SQLiteDriver {
-    private static let table = """
-        CREATE TABLE IF NOT EXISTS schema_migrations (
-            version INTEGER PRIMARY KEY,
-            name VARCHAR(64) NOT NULL,
-            checksum VARCHAR(64) NOT NULL,
-            applied_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP
-        )
-        """
-
     private static let findTable = SQLStatement(
         "schema_migrations.exists", "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'")
-    private static let selectApplied = SQLStatement(
-        "schema_migrations.select", "SELECT version, name, checksum FROM schema_migrations ORDER BY version")
 
     package func appliedMigrations() async throws -> [AppliedMigration] {
-        var exists = false
-        try await query(Self.findTable, []) { _ in exists = true }
         var applied: [AppliedMigration] = []
-        guard exists else { return applied }
-        try await query(Self.selectApplied, []) { row in
-            applied.append(
-                AppliedMigration(
-                    version: row.integer(0).flatMap { Int(exactly: $0) } ?? 0, name: row.text(1) ?? "",
-                    checksum: row.text(2) ?? ""))
-        }
+        try readers.read { connection in applied = try Self.applied(in: SQLiteTransaction(connection: connection)) }
         return applied
     }
 
-    private static func applied(_ database: Database) throws -> [AppliedMigration] {
-        guard try database.tableExists("schema_migrations") else { return [] }
-        return try Row.fetchAll(database, sql: selectApplied.sql).map { row in
-            AppliedMigration(
-                version: Int.fromDatabaseValue(row["version"]) ?? 0, name: String.fromDatabaseValue(row["name"]) ?? "",
-                checksum: String.fromDatabaseValue(row["checksum"]) ?? "")
-        }
+    private static func applied(in transaction: SQLiteTransaction) throws -> [AppliedMigration] {
+        var exists = false
+        try transaction.query(findTable, []) { _ in exists = true }
+        return exists ? try AppliedMigration.all(in: transaction, .sqlite) : []
     }
 
     package func migrate(_ migrations: [Migration]) async throws -> [Migration] {
         let queue = try forWriting().queue
         return try await mappingErrors {
             try await queue.writeWithoutTransaction { database in
+                guard let handle = database.sqliteConnection else { throw Self.closed }
+                let connection = SQLiteConnection(borrowing: handle)
+                defer { connection.close() }
                 var run: [Migration] = []
                 for migration in migrations {
                     // Immediate: two programs that start at once take turns, and the second finds the work done.
                     try database.inTransaction(.immediate) {
-                        let missing = try SchemaCheck.missing(migrations, applied: Self.applied(database))
+                        let transaction = SQLiteTransaction(connection: connection)
+                        let missing = try SchemaCheck.missing(migrations, applied: try Self.applied(in: transaction))
                         guard missing.contains(migration) else { return .commit }
-                        try database.execute(sql: Self.table)
+                        try transaction.execute(AppliedMigration.createTable, [])
                         for statement in migration.statements { try database.execute(sql: statement) }
-                        try database.execute(
-                            sql: "INSERT INTO schema_migrations (version, name, checksum) VALUES (?, ?, ?)",
-                            arguments: [migration.version, migration.name, migration.checksum])
+                        try AppliedMigration.note(migration, in: transaction)
                         run.append(migration)
                         return .commit
                     }
@@ -167,6 +184,8 @@ extension SQLiteDriver {
             }
         }
     }
+
+    private static let closed = LatchkeyError(.storeUnavailable, "the database is closed")
 
     private func mappingErrors<R>(_ body: () async throws -> R) async throws -> R {
         do { return try await body() } catch let error as DatabaseError {

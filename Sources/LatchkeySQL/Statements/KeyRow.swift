@@ -4,6 +4,7 @@ import LatchkeyCrypto
 /// A row of a table of keys to and from its columns.
 enum KeyRow {
     static let idColumn = 24
+    static let revisionColumn = 25
 
     /// Never fails on what a column holds: a row that somebody spoilt must not take the others with it. What does not
     /// decode becomes a value under which the record does not open (`integrity`), or, where it is only shown, nothing.

@@ -18,7 +18,7 @@ struct Node {
     let settings: Settings
     let catalogue: ProviderCatalogue
     let keyring: RootKeyring
-    let driver: SQLiteDriver
+    let driver: any SQLDriver
     let store: SQLStore
     let standing: KeysetCheck.Standing
     let client: HTTPClient
@@ -44,12 +44,14 @@ struct Node {
 
     /// - Throws: `configuration`, `root_mismatch`, `schema_too_new`, `schema_changed`: nothing was written;
     ///   `store_unavailable`.
-    static func open(_ settings: Settings) async throws -> Node {
+    ///
+    /// - Parameter remembersRows: for the service, which hands out the same rows again and again.
+    static func open(_ settings: Settings, remembersRows: Bool = false) async throws -> Node {
         let catalogue = try catalogue(settings)
         let keyring = try keyring(settings)
-        try await startingUp { try await inspect(settings, keyring) }
-        let driver = try openDatabase(settings)
-        let store = SQLStore(driver: driver)
+        try await startingUp(settings) { try await inspect(settings, keyring) }
+        let driver = try await openDatabase(settings)
+        let store = SQLStore(driver: driver, remembersRows: remembersRows)
         try await store.migrate()
         let standing = try await KeysetCheck.run(store: store, keyring: keyring, clock: .system)
         let client = HTTPProbeTransport.makeClient()
@@ -68,48 +70,68 @@ struct Node {
     /// Looks at a database that is there before it is opened for writing: a newer schema, a changed migration, another
     /// root. None of that may cost a byte.
     private static func inspect(_ settings: Settings, _ keyring: RootKeyring) async throws {
-        guard let driver = try inspectDatabase(settings) else { return }
-        let store = SQLStore(driver: driver)
-        _ = try await store.missingMigrations()
-        guard try await driver.appliedMigrations().contains(where: { $0.version == Schema.keysetVersion }) else {
-            return
+        guard let driver = try await inspectDatabase(settings) else { return }
+        do { try await inspect(SQLStore(driver: driver), keyring) } catch {
+            await driver.close()
+            throw error
         }
+        await driver.close()
+    }
+
+    private static func inspect(_ store: SQLStore, _ keyring: RootKeyring) async throws {
+        _ = try await store.missingMigrations()
+        let applied = try await store.driver.appliedMigrations()
+        guard applied.contains(where: { $0.version == Schema.keysetVersion }) else { return }
         let entries = try await store.keyset()
         if !entries.isEmpty { _ = try await KeysetCheck.compare(entries, keyring) }
     }
 
-    /// The database opened for reading only; nil when there is none yet.
-    static func inspectDatabase(_ settings: Settings) throws -> SQLiteDriver? {
-        switch try DatabaseURL(settings[.databaseURL] ?? "") {
+    static func databaseURL(_ settings: Settings) throws -> DatabaseURL {
+        let value = settings[.databaseURL] ?? ""
+        guard value.hasPrefix("file:") else { return try DatabaseURL(value) }
+        let content = try SecretSource.read(value, for: .databaseURL)
+        return try DatabaseURL(content.withUnsafeBytes { String(decoding: $0, as: UTF8.self) })
+    }
+
+    /// The database opened to look at it; nil when there is none yet.
+    static func inspectDatabase(_ settings: Settings) async throws -> (any SQLDriver)? {
+        switch try databaseURL(settings) {
         case .sqlite(let path):
             guard DatabaseFile.exists(path) else { return nil }
-            return try startingUp { try SQLiteDriver(inspecting: path) }
+            return try await startingUp(settings) { try SQLiteDriver(inspecting: path) }
+        case .postgresql:
+            return try await openDatabase(settings)
         }
     }
 
-    static func openDatabase(_ settings: Settings) throws -> SQLiteDriver {
-        switch try DatabaseURL(settings[.databaseURL] ?? "") {
+    static func openDatabase(_ settings: Settings) async throws -> any SQLDriver {
+        switch try databaseURL(settings) {
         case .sqlite(let path):
             let readers = max(2, min(8, ProcessInfo.processInfo.activeProcessorCount))
-            return try startingUp { try SQLiteDriver(path: path, readers: readers) }
+            return try await startingUp(settings) { try SQLiteDriver(path: path, readers: readers) }
+        case .postgresql(let url):
+            let connections = try settings.positiveNumber(.databaseConnections)
+            guard (Int64(PostgreSQLConfiguration.fewestConnections)...1000).contains(connections) else {
+                throw LatchkeyError(
+                    .configuration,
+                    "\(Setting.databaseConnections.name) is \(connections), and not from \(PostgreSQLConfiguration.fewestConnections) to 1000"
+                )
+            }
+            return try PostgreSQLDriver(try PostgreSQLConfiguration(url: url, connections: Int(connections)))
         }
     }
 
-    /// A database that cannot be opened at start is a mistake in the settings, not a passing trouble.
-    private static func startingUp<R>(_ body: () async throws -> R) async throws -> R {
+    /// A file that cannot be opened at start is a mistake in the settings, not a passing trouble. A server may be back in
+    /// a moment: then whoever started us may start us again.
+    private static func startingUp<R>(_ settings: Settings, _ body: () async throws -> R) async throws -> R {
         do { return try await body() } catch let error as LatchkeyError where error.code == .storeUnavailable {
-            throw LatchkeyError(.configuration, error.reason, hint: error.hint)
-        }
-    }
-
-    private static func startingUp<R>(_ body: () throws -> R) throws -> R {
-        do { return try body() } catch let error as LatchkeyError where error.code == .storeUnavailable {
+            guard case .sqlite = try databaseURL(settings) else { throw error }
             throw LatchkeyError(.configuration, error.reason, hint: error.hint)
         }
     }
 
     func close() async {
         try? await client.shutdown()
-        try? driver.close()
+        await driver.close()
     }
 }

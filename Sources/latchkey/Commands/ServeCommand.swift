@@ -67,7 +67,7 @@ private struct Service {
         let serviceToken = try Identity.serviceToken(settings)
         let configuredSetupToken = try Identity.setupToken(settings)
         let globalFallback = try settings.flag(.globalFallback)
-        let node = try await Node.open(settings)
+        let node = try await Node.open(settings, remembersRows: true)
         let isSetUp = try await SetupGate.isFinished(node.store)
         let madeToken = isSetUp || configuredSetupToken != nil ? nil : SetupToken.make()
         warnAboutRoot(node.standing, logger)

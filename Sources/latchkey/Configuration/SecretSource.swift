@@ -13,16 +13,20 @@ enum SecretSource {
 
     /// - Throws: `configuration`, with the setting's name and the mend; never the value.
     static func read(_ value: String, for setting: Setting) throws -> Secret {
-        guard value.hasPrefix("file:") else { return Secret(copying: Array(value.utf8)) }
-        let path = String(value.dropFirst("file:".count))
-        return try readFile(path, for: setting)
+        try read(value, named: setting.name)
     }
 
-    private static func readFile(_ path: String, for setting: Setting) throws -> Secret {
+    static func read(_ value: String, named name: String) throws -> Secret {
+        guard value.hasPrefix("file:") else { return Secret(copying: Array(value.utf8)) }
+        let path = String(value.dropFirst("file:".count))
+        return try readFile(path, for: name)
+    }
+
+    private static func readFile(_ path: String, for name: String) throws -> Secret {
         let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard file >= 0 else {
             throw LatchkeyError(
-                .configuration, "\(setting.name) names the file \(path), which cannot be opened",
+                .configuration, "\(name) names the file \(path), which cannot be opened",
                 hint: "check the path and who owns the file")
         }
         defer { close(file) }
@@ -30,7 +34,7 @@ enum SecretSource {
         var status = stat()
         guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             throw LatchkeyError(
-                .configuration, "\(setting.name) names \(path), which is not a regular file",
+                .configuration, "\(name) names \(path), which is not a regular file",
                 hint: "write the secret to a file of its own")
         }
         guard status.st_mode & 0o077 == 0 else {
@@ -41,7 +45,7 @@ enum SecretSource {
         }
         guard (1...largest).contains(Int(status.st_size)) else {
             throw LatchkeyError(
-                .configuration, "\(path) has \(status.st_size) bytes, which is no secret for \(setting.name)")
+                .configuration, "\(path) has \(status.st_size) bytes, which is no secret for \(name)")
         }
         let content = try Secret(count: Int(status.st_size)) { buffer in
             var filled = 0

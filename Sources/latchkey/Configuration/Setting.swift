@@ -19,7 +19,8 @@ struct Setting: Sendable {
 extension Setting {
     static let databaseURL = Setting(
         "DATABASE_URL", default: "sqlite:latchkey.db",
-        "Where keys are kept: `sqlite:PATH`.")
+        "Where keys are kept: `sqlite:PATH`, or `postgresql://…` in libpq's syntax; or `file:PATH`, a file of mode 0600 that holds it."
+    )
     static let root = Setting(
         "API_KEY_ENCRYPTION_SECRET", secret: true,
         "One or more roots, comma-separated, the first one primary; or `file:PATH`, a file of mode 0600 that holds them. `latchkey secret generate` makes one."
@@ -38,6 +39,9 @@ extension Setting {
 
 // Ours.
 extension Setting {
+    static let databaseConnections = Setting(
+        "LATCHKEY_DATABASE_CONNECTIONS", default: "10",
+        "How many connections this node keeps to PostgreSQL, 5 or more.")
     static let serviceToken = Setting(
         "LATCHKEY_SERVICE_TOKEN", secret: true,
         "What the app's back end shows to `/api/service/resolve`: at least 32 random bytes; or `file:PATH`. Without it that route answers 401."
@@ -81,7 +85,8 @@ extension Setting {
         "LATCHKEY_CONFIG", "A YAML or JSON file with these settings, names in lower case. The environment wins.")
 
     static let all: [Setting] = [
-        databaseURL, root, jwtSecret, jwtAlgorithm, jwtExpirationMinutes, serviceToken, setupToken, providersFile,
+        databaseURL, root, jwtSecret, jwtAlgorithm, jwtExpirationMinutes,
+        databaseConnections, serviceToken, setupToken, providersFile,
         allowLoopback, allowedBaseURLHosts, globalFallback, corsOrigins, jwks, jwtKeyID, jwtUserClaim, jwtRolesClaim,
         jwtAudience, jwtIssuer, logLevel, configFile,
     ]

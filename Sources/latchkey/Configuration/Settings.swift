@@ -92,8 +92,12 @@ struct Settings: Sendable {
         }.joined(separator: "\n")
     }
 
-    /// `scheme://user:password@host` without the password.
+    /// `scheme://user:password@host?password=…` without either password.
     private static func withoutPassword(_ value: String) -> String {
+        withoutUserPassword(value).replacing(/(?i)([?&](?:password|sslpassword)=)[^&#]*/) { "\($0.1)[redacted]" }
+    }
+
+    private static func withoutUserPassword(_ value: String) -> String {
         guard let scheme = value.range(of: "://"), let at = value.lastIndex(of: "@"), scheme.upperBound < at,
             let colon = value[scheme.upperBound..<at].firstIndex(of: ":")
         else { return value }

@@ -70,13 +70,14 @@ struct Doctor {
     /// Never makes a database: a doctor who does would hide that there is none.
     private func database(_ report: inout DoctorReport) async -> SQLStore? {
         do {
-            guard case .sqlite(let path) = try DatabaseURL(settings[.databaseURL] ?? "") else { return nil }
-            guard let driver = try Node.inspectDatabase(settings) else {
+            let url = try Node.databaseURL(settings)
+            guard let driver = try await Node.inspectDatabase(settings) else {
                 report.warn(
-                    "database: there is none yet at \(path)", mend: "`latchkey serve` or `latchkey migrate` makes it")
+                    "database: there is none yet at \(Self.name(url))",
+                    mend: "`latchkey serve` or `latchkey migrate` makes it")
                 return nil
             }
-            permissions(path, &report)
+            if case .sqlite(let path) = url { permissions(path, &report) }
             let store = SQLStore(driver: driver)
             let missing = try await store.missingMigrations()
             guard missing.isEmpty else {
@@ -88,11 +89,18 @@ struct Doctor {
             try await store.ping()
             let users = try await store.keyCount(.user)
             let global = try await store.keyCount(.global)
-            report.ok("database: \(path) answers, schema up to date, \(users) keys of users, \(global) global")
+            report.ok("database: \(Self.name(url)) answers, schema up to date, \(users) keys of users, \(global) global")
             return store
         } catch {
             report.fail("database", error)
             return nil
+        }
+    }
+
+    private static func name(_ url: DatabaseURL) -> String {
+        switch url {
+        case .sqlite(let path): path
+        case .postgresql: "PostgreSQL"
         }
     }
 

@@ -54,7 +54,9 @@ struct KeyVaultUseTests {
         let row = try #require(try await store.key(reference))
         let refusal = LatchkeyError(.keyExpired, "the test says so")
         let seen = await failure {
-            _ = try await fixture.vault.open(row, as: reference, by: service, detail: "test") { _ in refusal }
+            _ = try await fixture.vault.open(KeyForUse(row), as: reference, by: service, detail: "test") { _ in
+                refusal
+            }
         }
         #expect(seen == refusal)
         #expect(try await fixture.events(.keyUse).map(\.outcome) == ["key_expired"])

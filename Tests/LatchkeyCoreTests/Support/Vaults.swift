@@ -23,7 +23,7 @@ extension VaultFixture {
     /// Opens a row through the vault.
     func open(_ reference: KeyReference, by caller: Caller = service) async throws -> Served {
         guard let row = try await store.key(reference) else { throw KeyVault.notFound(reference) }
-        let credential = try await vault.open(row, as: reference, by: caller, detail: "test")
+        let credential = try await vault.open(KeyForUse(row), as: reference, by: caller, detail: "test")
         return Served(source: nil, secret: credential.secret.text, baseURL: credential.baseURL, verdict: nil)
     }
 

@@ -78,7 +78,6 @@ final class TestService: Sendable {
     }
 
     deinit {
-        try? driver.close()
         try? FileManager.default.removeItem(at: folder)
     }
 }

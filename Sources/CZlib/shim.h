@@ -1,0 +1,2 @@
+// zlib, for backups. No logic here.
+#include <zlib.h>

@@ -1,0 +1,80 @@
+/// A table as a backup holds it. Written down here and not asked of the database, so that a backup of one database fits
+/// the other; a test compares it with the schema, so that no column is forgotten.
+package struct BackupTable: Sendable, Equatable {
+    package struct Column: Sendable, Equatable {
+        package enum Kind: String, Sendable {
+            case text, integer, bool, timestamp
+        }
+
+        package let name: String
+        package let kind: Kind
+        /// The schema version that brought it: a backup of an older schema has not got it, and its default takes its
+        /// place. A migration that computes a new column from others has to be repeated after a restore.
+        package let since: Int
+    }
+
+    package let name: String
+    package let columns: [Column]
+    /// The primary key, in whose order rows are read. Its columns are among `columns`.
+    package let key: [String]
+    /// The schema version that brought the table.
+    package let since: Int
+
+    /// Whether the database counts its ids by itself. What it counted to has to be told it after a restore.
+    package var hasSequence: Bool { key == ["id"] }
+
+    package func columns(at schema: Int) -> [Column] { columns.filter { $0.since <= schema } }
+
+    /// Every table that is kept, in the order in which a backup has them.
+    package static let all: [BackupTable] = [
+        keys("user_api_keys"), keys("global_api_keys"), userSettings, deploymentFacts, keyset, auditEvents,
+    ]
+
+    package static func all(at schema: Int) -> [BackupTable] { all.filter { $0.since <= schema } }
+
+    /// Tables that a backup leaves out: a restored database has its own schema, and its nodes agree anew on who does what.
+    package static let leftOut: Set<String> = ["schema_migrations", "job_leases"]
+}
+
+extension BackupTable {
+    private init(_ name: String, since: Int, key: [String], _ columns: [(String, Column.Kind)]) {
+        self.name = name
+        self.since = since
+        self.key = key
+        self.columns = columns.map { Column(name: $0, kind: $1, since: since) }
+    }
+
+    private static func keys(_ name: String) -> BackupTable {
+        BackupTable(
+            name, since: 1, key: ["id"],
+            [
+                ("id", .integer), ("user_id", .text), ("provider", .text), ("encrypted_key", .text),
+                ("key_hash", .text), ("is_valid", .bool), ("last_validated", .timestamp), ("created_at", .timestamp),
+                ("updated_at", .timestamp), ("name", .text), ("suite", .integer), ("root_kid", .integer),
+                ("row_version", .integer), ("salt", .text), ("key_hint", .text), ("kind", .text), ("label", .text),
+                ("base_url", .text), ("verdict", .text), ("check_status", .integer), ("check_code", .text),
+                ("checked_at", .timestamp), ("check_decisive", .bool), ("next_check_at", .timestamp),
+                ("expires_at", .timestamp), ("last_used_at", .timestamp),
+            ])
+    }
+
+    private static let userSettings = BackupTable(
+        "user_settings", since: 3, key: ["user_id", "setting"],
+        [("user_id", .text), ("setting", .text), ("value", .bool)])
+
+    private static let deploymentFacts = BackupTable(
+        "deployment_facts", since: 3, key: ["fact"], [("fact", .text), ("value", .text)])
+
+    static let keyset = BackupTable(
+        "keyset", since: 3, key: ["kid"],
+        // `created_at` is a text here: the row's MAC is over its exact bytes.
+        [("kid", .integer), ("state", .text), ("check_value", .text), ("created_at", .text), ("mac", .text)])
+
+    private static let auditEvents = BackupTable(
+        "audit_events", since: 2, key: ["id"],
+        [
+            ("id", .integer), ("at", .timestamp), ("actor_kind", .text), ("actor_id", .text), ("action", .text),
+            ("owner_kind", .text), ("user_id", .text), ("provider", .text), ("name", .text), ("row_version", .integer),
+            ("outcome", .text), ("detail", .text), ("request_id", .text),
+        ])
+}

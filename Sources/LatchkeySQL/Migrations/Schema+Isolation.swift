@@ -1,0 +1,42 @@
+extension Schema {
+    /// PostgreSQL's second wall: a statement that forgot its owner sees nobody's rows.
+    ///
+    /// A row of a user is there for who has said its user id (`latchkey.user_id`), or that everyone is meant
+    /// (`latchkey.scope`), in the same transaction. FORCE: for the tables' owner too. No role may change or remove an
+    /// audit event, for there is no policy that lets it; a trigger says so in words.
+    static let isolation: [String] =
+        ["user_api_keys", "user_settings"].flatMap { table in
+            [
+                "ALTER TABLE \(table) ENABLE ROW LEVEL SECURITY", "ALTER TABLE \(table) FORCE ROW LEVEL SECURITY",
+                "CREATE POLICY own_rows ON \(table) USING (\(isOwn) OR \(isEveryone))",
+            ]
+        } + [
+            "ALTER TABLE audit_events ENABLE ROW LEVEL SECURITY",
+            "ALTER TABLE audit_events FORCE ROW LEVEL SECURITY",
+            "CREATE POLICY added ON audit_events FOR INSERT WITH CHECK (true)",
+            "CREATE POLICY own_events ON audit_events FOR SELECT USING (\(isOwn) OR \(isEveryone))",
+        ]
+
+    // The two halves of an OR, each cheap: a setting that was never made is NULL, and that is no row's owner.
+    private static let isOwn = "user_id = current_setting('latchkey.user_id', true)"
+    private static let isEveryone = "current_setting('latchkey.scope', true) = 'everyone'"
+}
+
+/// What a role needs to run the service.
+enum Grants {
+    /// Gives the role's name as it has to stand in a statement.
+    static let find = SQLStatement("grants.role", "SELECT quote_ident(rolname) FROM pg_roles WHERE rolname = $1")
+
+    static func statements(role: String) -> [String] {
+        [
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON user_api_keys, global_api_keys, user_settings TO \(role)",
+            "GRANT SELECT, INSERT, UPDATE ON keyset, deployment_facts, job_leases TO \(role)",
+            "GRANT SELECT, INSERT ON audit_events TO \(role)",
+            "GRANT SELECT ON schema_migrations TO \(role)",
+            """
+            GRANT USAGE, SELECT ON SEQUENCE user_api_keys_id_seq, global_api_keys_id_seq, audit_events_id_seq
+            TO \(role)
+            """,
+        ]
+    }
+}

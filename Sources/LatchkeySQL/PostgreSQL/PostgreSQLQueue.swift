@@ -1,0 +1,91 @@
+import Foundation
+import LatchkeyCore
+
+/// Something that waits for a connection. Ended exactly once: done by a worker, or failed.
+protocol PostgreSQLJob: AnyObject, Sendable {
+    var deadline: ContinuousClock.Instant { get }
+    func fail(_ error: any Error)
+}
+
+/// Jobs on their way to the threads that have connections: bounded, in order, each with its deadline.
+// SAFETY: everything that changes is touched between `condition.lock()` and `unlock()` only.
+final class PostgreSQLQueue<Job: PostgreSQLJob>: @unchecked Sendable {
+    private let condition = NSCondition()
+    private let capacity: Int
+    private var jobs: [Job] = []
+    private var isClosed = false
+
+    init(capacity: Int) { self.capacity = capacity }
+
+    /// Refuses the job at once when too many wait already.
+    func submit(_ job: Job) {
+        condition.lock()
+        let refusal = isClosed ? PostgreSQLError.closed : jobs.count >= capacity ? PostgreSQLError.busy : nil
+        if refusal == nil {
+            jobs.append(job)
+            condition.signal()
+        }
+        condition.unlock()
+        if let refusal { job.fail(refusal) }
+    }
+
+    /// Jobs whose connection was lost before anything of them happened: first in line again.
+    func putBack(_ returned: [Job]) {
+        guard !returned.isEmpty else { return }
+        condition.lock()
+        jobs.insert(contentsOf: returned, at: 0)
+        condition.signal()
+        condition.unlock()
+    }
+
+    /// - Returns: true once there is something to do, false when there never will be again.
+    func waitForJobs() -> Bool {
+        condition.lock()
+        defer { condition.unlock() }
+        while jobs.isEmpty {
+            if isClosed { return false }
+            condition.wait()
+        }
+        return true
+    }
+
+    /// Up to `limit` jobs that are still in time; those that are not have failed.
+    func take(_ limit: Int) -> [Job] {
+        expire(PostgreSQLError.lost)
+        condition.lock()
+        defer { condition.unlock() }
+        let taken = Array(jobs.prefix(limit))
+        jobs.removeFirst(taken.count)
+        return taken
+    }
+
+    /// Fails the jobs whose time is up, or all of them.
+    func expire(_ error: any Error, all: Bool = false) {
+        let now = ContinuousClock.now
+        condition.lock()
+        let expired = jobs.filter { all || $0.deadline <= now }
+        if !expired.isEmpty { jobs.removeAll { all || $0.deadline <= now } }
+        condition.unlock()
+        for job in expired { job.fail(error) }
+    }
+
+    /// Waits without holding up a close.
+    func pause(until time: ContinuousClock.Instant) {
+        condition.lock()
+        defer { condition.unlock() }
+        while !isClosed {
+            let left = ContinuousClock.now.duration(to: time)
+            guard left > .zero else { return }
+            let seconds = Double(left.components.seconds) + Double(left.components.attoseconds) / 1e18
+            _ = condition.wait(until: Date(timeIntervalSinceNow: seconds))
+        }
+    }
+
+    /// Nothing is taken in any more; what waits is still done.
+    func close() {
+        condition.lock()
+        isClosed = true
+        condition.broadcast()
+        condition.unlock()
+    }
+}

@@ -1,0 +1,84 @@
+import Foundation
+import GRDB
+import LatchkeyCore
+import LatchkeyCrypto
+import LatchkeyTesting
+import Testing
+
+@testable import LatchkeySQL
+
+/// A database with something in every table and every column, the root it was made with, and a folder for its backups.
+struct BackupFixture {
+    let database: TestDatabase
+    let keyring: RootKeyring
+    let backup: String
+
+    /// - Parameter keys: how many keys of users; a tenth of it more are global.
+    init(keys: Int = 30, seed: UInt64 = 1) async throws {
+        database = try await TestDatabase()
+        let root = try VaultFixture.newRoot(1)
+        keyring = try RootKeyring(roots: [root], now: { 0 })
+        backup = database.folder.file("backup.gz")
+        let store = database.store
+        let entry = try await KeysetEntry.make(root: root, state: .primary, createdAt: "2026-01-02T03:04:05Z")
+        _ = try await store.initializeKeyset(entry)
+        var random = SeededRandom(seed: seed)
+        for index in 0..<keys {
+            let owner = try Sample.user(["alice", "caf\u{e9}", "cafe\u{301}", "\"quo\\ted\"", "🔑"][index % 5] + "-\(index)")
+            try await store.write(Sample.fullKey(try Sample.reference(owner), random: &random))
+            if index % 10 == 0 {
+                let global = try Sample.reference(.global, "openai", "name-\(index)")
+                try await store.write(Sample.fullKey(global, random: &random))
+            }
+        }
+        let user = try UserID("alice-0")
+        try await store.set(.globalFallback, to: false, of: user, event: Sample.event(.settingsChange))
+        try await store.set(.setupFinished, to: "2026-01-01T00:00:00Z", event: Sample.event(.setupFinish))
+        try await store.append(Sample.event(detail: "line\nfeed, \"quote\", \\ and \u{1}"))
+    }
+
+    @discardableResult
+    func write(replacing: Bool = false) async throws -> BackupManifest {
+        try await Backup.write(
+            database.store, to: backup, replacing: replacing, keyring: keyring, at: Sample.time)
+    }
+
+    func check(_ path: String? = nil) async throws -> VerifiedBackup {
+        try await VerifiedBackup(checking: path ?? backup, keyring: keyring)
+    }
+
+    /// A new database with what the backup holds.
+    func restored(from path: String? = nil) async throws -> TestDatabase {
+        let target = try await TestDatabase(migrated: false)
+        try await check(path).restore(into: target.store)
+        return target
+    }
+}
+
+/// Every row of every table that is kept, with the type that SQLite stored each value as.
+func allRows(_ database: TestDatabase) throws -> [String] {
+    try database.raw { connection in
+        try BackupTable.all.flatMap { table in
+            let columns = table.columns.map { "\($0.name), typeof(\($0.name)), hex(\($0.name))" }
+            let sql = "SELECT \(columns.joined(separator: ", ")) FROM \(table.name) ORDER BY \(table.key.joined(separator: ", "))"
+            return try Row.fetchAll(connection, sql: sql).map { "\(table.name) \(Array($0.databaseValues))" }
+        }
+    }
+}
+
+/// The lines of a backup, line feeds included.
+func backupLines(_ path: String) throws -> [[UInt8]] {
+    let file = try BackupFile(path)
+    let reader = try GzipLineReader(descriptor: file.descriptor, path: path)
+    var lines: [[UInt8]] = []
+    while let line = try reader.nextLine({ Array($0) }) { lines.append(line) }
+    return lines
+}
+
+func writeBackup(_ lines: [[UInt8]], to path: String) throws {
+    let file = try PartialFile(for: path, replacing: true)
+    let writer = try GzipWriter(descriptor: file.descriptor, path: path)
+    for line in lines { try writer.append(line) }
+    try writer.finish()
+    try file.publish()
+}
