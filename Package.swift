@@ -98,6 +98,7 @@ let package = Package(
                 configuration,
                 hummingbird, lifecycle, unixSignals, logging, asyncHTTPClient, nioCore, nioHTTP1, yams, systemPackage,
             ]),
+        .executableTarget(name: "LatchkeyBench", dependencies: ["LatchkeySQL", argumentParser]),
         .target(name: "LatchkeyTesting", dependencies: ["LatchkeyCore", "LatchkeyCrypto", crypto]),
         .testTarget(name: "FernetTests", dependencies: ["Fernet", crypto, cryptoExtras], exclude: ["Vectors"]),
         .testTarget(
@@ -108,7 +109,9 @@ let package = Package(
             dependencies: ["LatchkeyCore", "LatchkeyCrypto", "LatchkeySQL", "LatchkeyTesting", crypto, logging]),
         .testTarget(
             name: "LatchkeySQLTests",
-            dependencies: ["LatchkeySQL", "LatchkeyCore", "LatchkeyCrypto", "LatchkeyTesting", grdb, grdbSQLite]),
+            dependencies: [
+                "LatchkeySQL", "LatchkeyCore", "LatchkeyCrypto", "LatchkeyTesting", crypto, grdb, grdbSQLite,
+            ]),
         .testTarget(
             name: "LatchkeyImportTests",
             dependencies: [

@@ -11,7 +11,7 @@ package struct StoreContract: Sendable {
 
     func newStore() async throws -> any Store { try await makeStore() }
 
-    package static let properties: [ContractProperty<Self>] = rows + owners + writes + checks + deletions + rest
+    package static let properties: [ContractProperty<Self>] = rows + owners + writes + checks + deletions + nodes + rest
 
     private static let rows: [ContractProperty<Self>] = [
         .init("a row comes back as it was written, column by column") { try await $0.rowsRoundTrip() },
@@ -54,6 +54,15 @@ package struct StoreContract: Sendable {
         .init("delete all takes the owner's rows and counts them, even none") { try await $0.deletesAllOfOneOwner() },
         .init("a deleted key starts again at no row") { try await $0.startsAgainAfterDeletion() },
         .init("a walk meets every row once, in the order of the ids") { try await $0.walksThroughAllRows() },
+    ]
+
+    private static let nodes: [ContractProperty<Self>] = [
+        .init("a hand-out of a row that is there is on record") { try await $0.usesWhatIsThere() },
+        .init("a hand-out of a row that was changed since is refused") { try await $0.refusesUsesOfWhatIsGone() },
+        .init("a lease is one holder's until it runs out, and what is done under a lost one is refused") {
+            try await $0.leasesChangeHands()
+        },
+        .init("of many who ask for a lease at once one gets it") { try await $0.oneOfManyGetsALease() },
     ]
 
     private static let rest: [ContractProperty<Self>] = [

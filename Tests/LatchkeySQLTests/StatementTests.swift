@@ -15,14 +15,15 @@ struct StatementTests {
     private static let others: [SQLStatement] = [
         AuditStatements.insert, AuditStatements.newest, SettingStatements.selectSetting,
         SettingStatements.upsertSetting, SettingStatements.selectFact, SettingStatements.upsertFact,
-        SettingStatements.selectKeyset, SettingStatements.insertKeyset, SettingStatements.one,
+        SettingStatements.selectKeyset, SettingStatements.insertKeyset, SettingStatements.selectLease, SettingStatements.insertLease,
+        SettingStatements.updateLease, SettingStatements.one,
     ]
 
     private static var all: [SQLStatement] { keyStatements + others }
 
     @Test func `all statements of both tables are looked at`() {
-        #expect(Self.keyStatements.count == 24)
-        #expect(Set(Self.keyStatements.map(\.name)).count == 24)
+        #expect(Self.keyStatements.count == 30)
+        #expect(Set(Self.keyStatements.map(\.name)).count == 30)
     }
 
     /// A connection keeps prepared statements by name: two with one name would run as the first of them.
@@ -47,12 +48,24 @@ struct StatementTests {
         if Self.administrative.contains(verb) {
             #expect(!sql.contains("user_id = "))
             #expect(sql.hasPrefix("SELECT"), "an administrative statement only reads")
+        } else if verb == "append_use" {
+            #expect(sql.contains("EXISTS (SELECT 1 FROM") && sql.contains(/WHERE user_id = \$1\b/))
         } else if sql.hasPrefix("INSERT") {
             #expect(sql.contains("(user_id, ") && sql.contains("VALUES ($1,"))
         } else {
             #expect(sql.contains(/WHERE user_id = \$1\b/))
             #expect(!sql.contains(/\bOR\b/))
         }
+    }
+
+    /// What row-level security is told before a statement: the owner for one user's rows, everyone for a walk.
+    @Test(arguments: keyStatements)
+    func `a statement on users' rows says whose it may see`(statement: SQLStatement) {
+        let verb = statement.name.split(separator: ".").last.map(String.init) ?? ""
+        let isUsers = statement.name.hasPrefix(KeyTable.user.rawValue)
+        let expected: SQLStatement.Scope =
+            !isUsers ? .none : Self.administrative.contains(verb) ? .everyone : .owner
+        #expect(statement.scope == expected)
     }
 
     @Test(arguments: [SettingStatements.selectSetting, SettingStatements.upsertSetting])

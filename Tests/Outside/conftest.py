@@ -20,12 +20,15 @@ NOT_ON = {
         "test_nodes.py": "an SQLite file has one node",
         "test_failover.py": "there is no server to lose",
         "test_pgbouncer.py": "there is no server to pool connections to",
+        "test_moving_house.py": "there is no server to move to",
     },
     "postgresql": {
         "test_docs.py": "the papers, which use no database but their own",
         "test_scripted_provider.py": "the tests' own provider, without the service",
         "test_start_refusals.py::TestADatabaseThatDoesNotFit::test_a_file_that_is_no_database": "a file",
         "test_start_refusals.py::TestADatabaseThatDoesNotFit::test_a_folder": "a file",
+        "test_limits.py::test_slow_clients_are_cut_off": "half a minute of slow clients who never reach a database",
+        "test_verdicts.py::test_a_too_slow_answer_is_given_up_and_holds_up_nobody": "the provider's ten seconds",
     },
 }[database.KIND]
 

@@ -18,17 +18,17 @@ def held_port() -> socket.socket:
     return holder
 
 
-def refused_start(service: Latchkey) -> str:
-    """Starts `serve`, asserts a clean refusal, and gives what it said."""
+def refused_start(service: Latchkey, code: int = 2) -> str:
+    """Starts `serve`, asserts a clean refusal with this exit code, and gives what it said."""
     before = database.contents(service.database)
     with held_port() as holder:
         port = holder.getsockname()[1]
         service.launch(("--hostname", "127.0.0.1", "--port", str(port)))
-        code = service.process.wait(REFUSAL_SECONDS)
+        found = service.process.wait(REFUSAL_SECONDS)
     said = service.run_errors()
-    assert code == 2, f"ended with {code}:\n{said}"
+    assert found == code, f"ended with {found}, not {code}:\n{said[-4000:]}"
     assert ERROR.search(said), said
-    assert "in use" not in said.lower(), f"it tried to listen first:\n{said}"
+    assert "in use" not in said.lower(), f"it tried to listen first:\n{said[-4000:]}"
     assert "listening on" not in service.run_output()
     assert_unchanged(before, database.contents(service.database))
     return said

@@ -1,5 +1,7 @@
 """No audit, no decrypt: while the audit log cannot be written, no key is handed out."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import database
 import expect
 from client import fake_key
@@ -10,8 +12,8 @@ def test_no_key_without_its_event(service):
     client.store("alice", "openai", key)
     expect.success(client.set_initial("openai", shared, validate=False))
     connection = database.connect(service.database)
-    with database.locked(connection):
-        answers = [client.resolve(user, "openai") for user in ("alice", "somebody")]
+    with database.locked(connection), ThreadPoolExecutor() as pool:
+        answers = list(pool.map(lambda user: client.resolve(user, "openai"), ("alice", "somebody")))
     connection.close()
     for answer in answers:
         expect.problem(answer, 503, "store_unavailable")

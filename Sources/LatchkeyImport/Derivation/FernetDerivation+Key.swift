@@ -2,6 +2,7 @@ import Crypto
 import CryptoExtras
 import Fernet
 package import LatchkeyCrypto
+
 package import class LatchkeyCrypto.SharedSecret
 
 extension FernetDerivation {
@@ -19,7 +20,9 @@ extension FernetDerivation {
             case .padded:
                 SharedSecret(
                     Secret(count: 32) { key in
-                        for index in key.indices { key[index] = index < secret.count ? secret[index] : UInt8(ascii: "0") }
+                        for index in key.indices {
+                            key[index] = index < secret.count ? secret[index] : UInt8(ascii: "0")
+                        }
                     })
             case .program: nil
             }

@@ -188,7 +188,8 @@ extension FernetDerivation {
     private static var unknown: LatchkeyError {
         LatchkeyError(
             .configuration, "--derivation is none of the known ones",
-            hint: "one of \(builtIn.map(\.name).joined(separator: ", ")), or a program's path; --dry-run tries them all")
+            hint: "one of \(builtIn.map(\.name).joined(separator: ", ")), or a program's path; --dry-run tries them all"
+        )
     }
 
     /// What `--dry-run` tries: all of them, the slow ones with each usual number of iterations, and with the operator's

@@ -30,7 +30,8 @@ package final class KeyDeriver: Sendable {
         }
         if case .raw = derivation.recipe, derivation.key(secret: secret.secret, user: []) == nil {
             throw LatchkeyError(
-                .configuration, "the secret is no Fernet key, which the derivation raw expects (44 characters of base64)",
+                .configuration,
+                "the secret is no Fernet key, which the derivation raw expects (44 characters of base64)",
                 hint: "--dry-run tries the other derivations")
         }
     }

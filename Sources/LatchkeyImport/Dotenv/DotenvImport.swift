@@ -63,7 +63,8 @@ package struct DotenvImport: ImportSource {
         value.secret.withUnsafeBytes { bytes in
             // Enough to tell; the rest of a key never becomes a text.
             let text = String(decoding: bytes.prefix(13), as: UTF8.self).lowercased()
-            return text == "user_provided" || ["your-", "your_", "<", "changeme", "change-me"].contains(where: text.hasPrefix)
+            return text == "user_provided"
+                || ["your-", "your_", "<", "changeme", "change-me"].contains(where: text.hasPrefix)
         }
     }
 

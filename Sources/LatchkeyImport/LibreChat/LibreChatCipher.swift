@@ -3,6 +3,7 @@ import CryptoExtras
 import Fernet
 package import LatchkeyCore
 package import LatchkeyCrypto
+
 package import class LatchkeyCrypto.SharedSecret
 
 #if canImport(FoundationEssentials)

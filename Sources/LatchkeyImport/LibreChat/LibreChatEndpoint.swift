@@ -23,7 +23,9 @@ enum LibreChatEndpoint {
         let known = builtIn[endpoint.lowercased()]
         // An operator's mapping of the endpoint's own name comes first; ProviderNames sees to it.
         let id: ProviderID
-        if let given = providers.provider(endpoint) { id = given } else {
+        if let given = providers.provider(endpoint) {
+            id = given
+        } else {
             id = try providers.known(known?.provider ?? endpoint)
         }
         guard let name = try? KeyName(known?.name ?? "default") else { throw .refused("its name cannot be used") }

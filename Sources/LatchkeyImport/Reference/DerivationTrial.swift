@@ -48,8 +48,7 @@ package struct DerivationTrial: Sendable {
     private func score(
         _ derivation: FernetDerivation, _ secret: SharedSecret?, _ variable: String?
     ) async throws -> Score {
-        let deriver: KeyDeriver
-        do { deriver = try KeyDeriver(derivation, secret: secret, variable: variable) } catch where !derivation.isProgram {
+        guard let deriver = try deriver(derivation, secret, variable) else {
             // This secret makes no key that way: a result, not a mistake.
             return Score(derivation: derivation, opened: 0, tried: rows.count)
         }
@@ -59,12 +58,24 @@ package struct DerivationTrial: Sendable {
         for row in rows {
             if derivation.isSlow, opened == 0, tried >= Self.patience { break }
             tried += 1
-            guard let key = try await deriver.key(user: row.user), let plain = row.token.open(with: key.secret) else {
-                continue
-            }
-            if (try? plain.checkForm()) != nil { opened += 1 }
+            let key = try await deriver.key(user: row.user)
+            if Self.opens(row.token, with: key) { opened += 1 }
         }
         return Score(derivation: derivation, opened: opened, tried: tried)
+    }
+
+    private func deriver(
+        _ derivation: FernetDerivation, _ secret: SharedSecret?, _ variable: String?
+    ) throws -> KeyDeriver? {
+        do { return try KeyDeriver(derivation, secret: secret, variable: variable) } catch {
+            guard !derivation.isProgram else { throw error }
+            return nil
+        }
+    }
+
+    private static func opens(_ token: FernetToken, with key: SharedSecret?) -> Bool {
+        guard let key, let plain = token.open(with: key.secret) else { return false }
+        return (try? plain.checkForm()) != nil
     }
 }
 

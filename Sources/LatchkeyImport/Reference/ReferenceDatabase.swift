@@ -34,7 +34,9 @@ package enum ReferenceDatabase {
     }
 
     /// Whether both name the same database, as far as their texts say it.
-    package static func isSame(_ url: String, _ other: String) -> Bool { plain(url).utf8.elementsEqual(plain(other).utf8) }
+    package static func isSame(_ url: String, _ other: String) -> Bool {
+        plain(url).utf8.elementsEqual(plain(other).utf8)
+    }
 
     /// The URL as libpq and we write it.
     static func plain(_ url: String) -> String {

@@ -32,7 +32,9 @@ package struct SQLReferenceSource: ReferenceSource {
         let parts = table.split(separator: ".", omittingEmptySubsequences: false)
         let areNames = parts.allSatisfy { part in
             !part.isEmpty && part.utf8.count <= 63
-                && part.unicodeScalars.allSatisfy { $0 == "_" || $0.isASCII && $0.properties.isAlphabetic || $0.isDigit }
+                && part.unicodeScalars.allSatisfy {
+                    $0 == "_" || $0.isASCII && $0.properties.isAlphabetic || $0.isDigit
+                }
         }
         guard (1...2).contains(parts.count), areNames else {
             throw LatchkeyError(

@@ -19,7 +19,8 @@ package final class ImportReport {
         file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard file >= 0, fchmod(file, 0o600) == 0 else {
             throw LatchkeyError(
-                .configuration, "the report \(path) cannot be written", hint: "check the folder, and that it is no link")
+                .configuration, "the report \(path) cannot be written", hint: "check the folder, and that it is no link"
+            )
         }
         try write("place,user_id,provider,outcome,reason\r\n")
     }

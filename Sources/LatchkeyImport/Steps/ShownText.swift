@@ -12,7 +12,9 @@ enum ShownText {
     ]
 
     static func make(_ text: String) -> String {
-        if keyBeginnings.contains(where: { text.utf8.starts(with: $0.utf8) }) { return "(not shown: begins like a key)" }
+        if keyBeginnings.contains(where: { text.utf8.starts(with: $0.utf8) }) {
+            return "(not shown: begins like a key)"
+        }
         var shown = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {
             guard shown.count < longest else {

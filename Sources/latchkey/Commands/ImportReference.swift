@@ -44,7 +44,9 @@ extension ImportCommand {
         @Option(help: ArgumentHelp("How the secret becomes a Fernet key.", valueName: "name"))
         var derivation: String?
         @Option(
-            help: "For pbkdf2 and hkdf: the salt. {user_id} stands for the user's id; sha256:TEXT for SHA-256(TEXT)[:16].")
+            help:
+                "For pbkdf2 and hkdf: the salt. {user_id} stands for the user's id; sha256:TEXT for SHA-256(TEXT)[:16]."
+        )
         var salt: String?
         @Option(help: "For hkdf: the info. {user_id} stands for the user's id.")
         var info: String?
@@ -167,7 +169,8 @@ extension ImportCommand.Reference {
                 hint: "check the secret; a derivation that is not listed can be given as a program (docs/import.md)")
         }
         if best.opened < best.tried {
-            Console.print("\(best.tried - best.opened) of the tried rows do not open that way; an import would report them")
+            Console.print(
+                "\(best.tried - best.opened) of the tried rows do not open that way; an import would report them")
         }
         Console.print("use: --derivation \(Self.spelled(best.derivation))")
     }
@@ -180,7 +183,8 @@ extension ImportCommand.Reference {
     private func showProviders(_ source: SQLReferenceSource, _ names: ProviderNames) async throws {
         for (name, rows) in try await source.providers(limit: 100) {
             let shown = ImportItem(place: "", user: "", provider: name).provider
-            let target = names.provider(name).map { "-> \($0.text)" } ?? "not in the catalogue: --provider-map \(shown)=ID"
+            let target =
+                names.provider(name).map { "-> \($0.text)" } ?? "not in the catalogue: --provider-map \(shown)=ID"
             Console.print("\(rows) rows of \(shown) \(target)")
         }
         Console.print("")

@@ -92,7 +92,9 @@ struct ImportRun {
             }
         } catch {
             progress.end()
-            if tally.stored > 0 { Console.note("latchkey: \(tally.stored) were stored; run the import again for the rest") }
+            if tally.stored > 0 {
+                Console.note("latchkey: \(tally.stored) were stored; run the import again for the rest")
+            }
             throw error
         }
         progress.end()

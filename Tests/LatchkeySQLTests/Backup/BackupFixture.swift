@@ -1,4 +1,4 @@
-import Foundation
+import Crypto
 import GRDB
 import LatchkeyCore
 import LatchkeyCrypto
@@ -24,7 +24,8 @@ struct BackupFixture {
         _ = try await store.initializeKeyset(entry)
         var random = SeededRandom(seed: seed)
         for index in 0..<keys {
-            let owner = try Sample.user(["alice", "caf\u{e9}", "cafe\u{301}", "\"quo\\ted\"", "🔑"][index % 5] + "-\(index)")
+            let owner = try Sample.user(
+                ["alice", "caf\u{e9}", "cafe\u{301}", "\"quo\\ted\"", "🔑"][index % 5] + "-\(index)")
             try await store.write(Sample.fullKey(try Sample.reference(owner), random: &random))
             if index % 10 == 0 {
                 let global = try Sample.reference(.global, "openai", "name-\(index)")
@@ -55,13 +56,16 @@ struct BackupFixture {
     }
 }
 
-/// Every row of every table that is kept, with the type that SQLite stored each value as.
+/// Every row of every table that is kept: of each value the type that SQLite stored it as, and its bytes.
 func allRows(_ database: TestDatabase) throws -> [String] {
     try database.raw { connection in
         try BackupTable.all.flatMap { table in
-            let columns = table.columns.map { "\($0.name), typeof(\($0.name)), hex(\($0.name))" }
-            let sql = "SELECT \(columns.joined(separator: ", ")) FROM \(table.name) ORDER BY \(table.key.joined(separator: ", "))"
-            return try Row.fetchAll(connection, sql: sql).map { "\(table.name) \(Array($0.databaseValues))" }
+            let columns = table.columns.map { "typeof(\($0.name)), hex(\($0.name))" }
+            let key = table.key.joined(separator: ", ")
+            let sql = "SELECT \(columns.joined(separator: ", ")) FROM \(table.name) ORDER BY \(key)"
+            return try Row.fetchAll(connection, sql: sql).map { row in
+                "\(table.name) \(row.databaseValues.map { String.fromDatabaseValue($0) ?? "" })"
+            }
         }
     }
 }
@@ -82,3 +86,9 @@ func writeBackup(_ lines: [[UInt8]], to path: String) throws {
     try writer.finish()
     try file.publish()
 }
+
+func parsed(_ line: [UInt8]) throws -> JSONValue { try StrictJSON.parse(line) }
+
+func sha256(_ bytes: [UInt8]) -> [UInt8] { Array(SHA256.hash(data: bytes)) }
+
+func hex(_ bytes: [UInt8]) -> String { String(decoding: Hex.encode(bytes), as: UTF8.self) }

@@ -1,3 +1,4 @@
+import GRDB
 import LatchkeyCore
 import LatchkeyTesting
 import Testing
