@@ -8,7 +8,7 @@ PORT ?= 8080
 RELEASE := .build/release/latchkey
 PYTHON := .venv/bin/python
 
-.PHONY: help run test test-swift test-outside build bench format format-check clean packages-run packages-test
+.PHONY: help run test test-swift test-outside build bench bench-postgres format format-check clean packages-run packages-test
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,10 @@ build: ## The release binary.
 bench: build ## Requests per second, latency, memory and start time, with wrk.
 	@scripts/install-packages bench
 	@scripts/bench
+
+bench-postgres: build ## The same on PostgreSQL, the driver beside pgbench, and moving house.
+	@scripts/install-packages bench
+	@scripts/bench-postgres
 
 format: ## Format the sources.
 	$(SWIFT) format --in-place --recursive Sources Tests Package.swift

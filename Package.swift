@@ -94,7 +94,8 @@ let package = Package(
         .executableTarget(
             name: "latchkey",
             dependencies: [
-                "CLatchkeyShims", "LatchkeyServer", "LatchkeyImport", "LatchkeySQL", "LatchkeyCore", "LatchkeyCrypto", argumentParser,
+                "CLatchkeyShims", "LatchkeyServer", "LatchkeyImport", "LatchkeySQL", "LatchkeyCore", "LatchkeyCrypto",
+                argumentParser,
                 configuration,
                 hummingbird, lifecycle, unixSignals, logging, asyncHTTPClient, nioCore, nioHTTP1, yams, systemPackage,
             ]),

@@ -58,6 +58,8 @@ extension SQLStore {
     ) async throws -> UserAPIKey {
         let key = try await driver.transaction(evidence: AuditStatements.evidence(event)) { transaction in
             if let fact {
+                // Whoever makes it a fact waits for us, or we for them.
+                try Self.takeTurns(at: fact.rawValue, in: transaction)
                 var isTrue = false
                 try transaction.query(SettingStatements.selectFact, [.text(fact.rawValue)]) { _ in isTrue = true }
                 guard !isTrue else { throw fact.refusal }
@@ -256,6 +258,7 @@ extension SQLStore {
 
     package func set(_ fact: DeploymentFact, to value: String, event: AuditEvent) async throws {
         try await driver.transaction(evidence: AuditStatements.evidence(event)) { transaction in
+            try Self.takeTurns(at: fact.rawValue, in: transaction)
             try transaction.send(SettingStatements.upsertFact, [.text(fact.rawValue), .text(value)])
             try transaction.send(AuditStatements.insert, AuditStatements.values(event))
         }

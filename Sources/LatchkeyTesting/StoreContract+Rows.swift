@@ -156,7 +156,8 @@ extension StoreContract {
             try await store.write(key)
             let back = try await store.key(reference)
             try requireEqual(back, key, "the row with that text in it")
-            for (seen, meant) in [(back?.label, text), (back?.baseURL, text), (back?.keyHint, String(text.prefix(16)))] {
+            for (seen, meant) in [(back?.label, text), (back?.baseURL, text), (back?.keyHint, String(text.prefix(16)))]
+            {
                 try requireEqual(seen.map { Array($0.utf8) }, Array(meant.utf8), "the bytes of a text")
             }
             try requireEqual(try await store.delete(reference, event: Sample.event(.keyDelete)), 1, "its version")

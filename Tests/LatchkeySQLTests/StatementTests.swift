@@ -15,7 +15,8 @@ struct StatementTests {
     private static let others: [SQLStatement] = [
         AuditStatements.insert, AuditStatements.newest, SettingStatements.selectSetting,
         SettingStatements.upsertSetting, SettingStatements.selectFact, SettingStatements.upsertFact,
-        SettingStatements.selectKeyset, SettingStatements.insertKeyset, SettingStatements.selectLease, SettingStatements.insertLease,
+        SettingStatements.selectKeyset, SettingStatements.insertKeyset, SettingStatements.selectLease,
+        SettingStatements.insertLease,
         SettingStatements.updateLease, SettingStatements.one,
     ]
 

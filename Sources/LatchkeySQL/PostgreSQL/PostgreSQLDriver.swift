@@ -156,6 +156,16 @@ extension PostgreSQLDriver {
         return true
     }
 
+    /// Whether row-level security holds for the role that is connected: not for a superuser.
+    package func isUnderRowSecurity() async throws -> Bool {
+        var isUnder = true
+        try await query(Self.bypasses, []) { isUnder = $0.bool(0) == false }
+        return isUnder
+    }
+
+    private static let bypasses = SQLStatement(
+        "role.bypasses", "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
+
     /// Lets a role run the service, and no more: read and write keys, add audit events, change no schema.
     ///
     /// - Throws: `configuration` when there is no such role.

@@ -2,6 +2,7 @@ import ArgumentParser
 import Hummingbird
 import LatchkeyCore
 import LatchkeyCrypto
+import LatchkeySQL
 import LatchkeyServer
 import Logging
 import ServiceLifecycle
@@ -71,6 +72,9 @@ private struct Service {
         let isSetUp = try await SetupGate.isFinished(node.store)
         let madeToken = isSetUp || configuredSetupToken != nil ? nil : SetupToken.make()
         warnAboutRoot(node.standing, logger)
+        if let driver = node.driver as? PostgreSQLDriver, try await !driver.isUnderRowSecurity() {
+            logger.warning("row-level security does not hold for this database role: use one that is no superuser")
+        }
         if !["127.0.0.1", "::1", "localhost"].contains(hostname) {
             logger.warning("listening beyond this machine in plain HTTP: put a proxy with TLS in front")
         }

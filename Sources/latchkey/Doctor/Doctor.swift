@@ -89,11 +89,24 @@ struct Doctor {
             try await store.ping()
             let users = try await store.keyCount(.user)
             let global = try await store.keyCount(.global)
-            report.ok("database: \(Self.name(url)) answers, schema up to date, \(users) keys of users, \(global) global")
+            report.ok(
+                "database: \(Self.name(url)) answers, schema up to date, \(users) keys of users, \(global) global")
+            await rowSecurity(driver, &report)
             return store
         } catch {
             report.fail("database", error)
             return nil
+        }
+    }
+
+    private func rowSecurity(_ driver: any SQLDriver, _ report: inout DoctorReport) async {
+        guard let driver = driver as? PostgreSQLDriver else { return }
+        if (try? await driver.isUnderRowSecurity()) == true {
+            report.ok("database role: under row-level security")
+        } else {
+            report.warn(
+                "database role: a superuser, or one that row-level security does not hold for",
+                mend: "make a role for the service, and run latchkey migrate --grant ROLE")
         }
     }
 

@@ -59,7 +59,7 @@ struct KeyImporterTests {
     }
 
     @Test func `results come in the source's order, and of two keys of one name the first wins`() async throws {
-        for round in 0..<20 {
+        for round in 0..<5 {
             let fixture = try VaultFixture(store: ModelStore())
             var steps: [ImportStep] = []
             for user in 0..<40 { steps.append(try entry("u\(user)", "acme-first", place: "row \(user)")) }

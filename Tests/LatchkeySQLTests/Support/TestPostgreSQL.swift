@@ -19,7 +19,8 @@ struct TestPostgreSQL: Sendable {
         let name = "t\(UUID().uuidString.lowercased().filter { $0 != "-" })"
         try await Self.run(
             [
-                "CREATE ROLE \(name) LOGIN PASSWORD 'private'", "CREATE DATABASE \(name) OWNER \(name) TEMPLATE template0",
+                "CREATE ROLE \(name) LOGIN PASSWORD 'private'",
+                "CREATE DATABASE \(name) OWNER \(name) TEMPLATE template0",
             ], on: server)
         var parts = try #require(URLComponents(string: server))
         parts.user = name
