@@ -11,6 +11,7 @@ import pytest
 import database
 from client import fake_key
 from harness import Latchkey, binary_path
+from postgres_database import shared_cluster
 from scripted_provider import ScriptedProvider
 
 NOT_ON = {
@@ -64,8 +65,8 @@ def provider():
 
 @pytest.fixture(scope="session")
 def cluster():
-    """The PostgreSQL cluster that the run's databases are in; started on first use."""
-    return database.shared_cluster()
+    """The PostgreSQL cluster that the run's databases are in, or another that a test imports from; started on first use."""
+    return shared_cluster()
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from postgres_cluster import Cluster, until
 
 __all__ = [
     "SCHEMA_REFUSES", "cells", "columns", "connect", "contents", "copy", "integrity_check", "is_made", "locked", "new",
-    "put_back", "read_row", "rescue_address", "schema", "shared_cluster", "shown", "stored_bytes", "tables", "url", "url_with",
+    "put_back", "read_row", "rescue_address", "schema", "shown", "stored_bytes", "tables", "url", "url_with",
     "write_columns",
 ]  # fmt: skip
 SCHEMA_REFUSES = (psycopg.IntegrityError, psycopg.DataError, psycopg.errors.DatatypeMismatch)

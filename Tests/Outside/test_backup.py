@@ -1,10 +1,13 @@
 """Backups through the command line: what is in them, what is refused, and what is left when one is killed."""
 
 import gzip
+import hashlib
+import hmac
 import json
 import os
 import pty
 import re
+import struct
 import subprocess
 
 import pytest
@@ -14,6 +17,7 @@ import expect
 from client import fake_key
 from harness import STOP_SECONDS, binary_path, generate_root, started, wait_until
 from needles import find
+from sealed_keys import context, derive, read_root
 from test_cli import failed, succeeded
 
 USERS = ["alice", "bob", "caf\u00e9", "cafe\u0301", "'; DROP TABLE user_api_keys;--", "\U0001f98a" * 64]
@@ -78,6 +82,20 @@ class TestABackup:
         with database.connect(service.database) as connection:
             for name, count in counts.items():
                 assert connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] == count
+
+    def test_its_last_line_is_what_the_record_format_says(self, filled, backup):
+        service, _ = filled
+        kid, root = read_root(service.root)
+        content, number = gzip.decompress(backup.read_bytes()), struct.pack(">I", kid)
+        before, last = content.rstrip(b"\n").rsplit(b"\n", 1)
+        manifest = json.loads(last)["manifest"]
+        assert manifest["sha256"] == hashlib.sha256(before + b"\n").hexdigest()
+        assert manifest["kid"] == kid and manifest["keyset"] == [kid]
+        assert manifest["check"] == derive(root, b"key-check", number)[:8].hex()
+        counts = [part for name, rows in manifest["counts"].items() for part in (name.encode(), struct.pack(">Q", rows))]
+        fields = [number, bytes.fromhex(manifest["check"]), bytes.fromhex(manifest["sha256"]), number, *counts]
+        mac = hmac.digest(derive(root, b"backup-mac", number), context(b"backup", *fields), "sha256")
+        assert manifest["mac"] == mac.hex()
 
     def test_no_key_is_in_it_in_the_clear(self, filled, backup):
         service, keys = filled

@@ -89,12 +89,12 @@ extension FernetDerivation {
         }
         list += pbkdf2(iterations: defaultIterations)
         list += [
-            FernetDerivation("hkdf", .hkdf(salt: .empty, info: .user), "HKDF-SHA256(secret, no salt, info = user id)"),
+            FernetDerivation("hkdf", .hkdf(salt: .empty, info: .user), "HKDF(secret, no salt, info: user id)"),
             FernetDerivation(
-                "hkdf-user-salt", .hkdf(salt: .user, info: .empty), "HKDF-SHA256(secret, salt = user id, no info)"),
+                "hkdf-user-salt", .hkdf(salt: .user, info: .empty), "HKDF(secret, salt: user id, no info)"),
             FernetDerivation(
-                "hkdf-plain", .hkdf(salt: .empty, info: .empty), "HKDF-SHA256(secret, no salt, no info)"),
-            FernetDerivation("pad32", .padded, "the secret's first 32 bytes, filled up with the digit 0"),
+                "hkdf-plain", .hkdf(salt: .empty, info: .empty), "HKDF(secret, no salt, no info)"),
+            FernetDerivation("pad32", .padded, "32 bytes of the secret, filled up with \"0\""),
         ]
         return list
     }()
@@ -102,13 +102,13 @@ extension FernetDerivation {
     private static func pbkdf2(iterations: Int) -> [FernetDerivation] {
         let options = iterations == defaultIterations ? "" : "--iterations \(iterations)"
         let salts: [(String, SaltTemplate, String)] = [
-            ("pbkdf2", .user, "salt = user id"), ("pbkdf2-salt", SaltTemplate("salt"), "salt = \"salt\""),
-            ("pbkdf2-hashed-user", .hashedUser, "salt = SHA-256(user id)[:16]"),
+            ("pbkdf2", .user, "user id"), ("pbkdf2-salt", SaltTemplate("salt"), "\"salt\""),
+            ("pbkdf2-hashed-user", .hashedUser, "SHA-256(user id)[:16]"),
         ]
         return salts.map { name, salt, text in
             FernetDerivation(
                 name, .pbkdf2(salt: salt, iterations: iterations),
-                "PBKDF2-HMAC-SHA256(secret, \(text), \(iterations) times)", options: options)
+                "PBKDF2(secret, \(text)), \(iterations) times", options: options)
         }
     }
 }

@@ -15,16 +15,20 @@ package struct SQLReferenceSource: ReferenceSource {
         self.driver = driver
         self.table = table
         let quoted = try Self.quoted(table)
-        // Ids are compared in their own type and carried as text, so that integers and UUIDs are walked alike.
-        let columns = ["id", "user_id", "provider", "encrypted_key"].map { "CAST(\($0) AS TEXT)" }
-        let select = "SELECT \(columns.joined(separator: ", ")) FROM \(quoted)"
-        firstPage = SQLStatement("import.first_page", "\(select) ORDER BY id LIMIT $1")
-        nextPage = SQLStatement("import.next_page", "\(select) WHERE id > $1 ORDER BY id LIMIT $2")
-        rowAt = SQLStatement("import.row_at", "\(select) ORDER BY id LIMIT 1 OFFSET $1")
+        // Ids are compared in their own type and carried as text, so that integers and UUIDs are walked alike. The names
+        // are qualified because to PostgreSQL a bare `id` after ORDER BY is the text that was selected: 10 before 9.
+        let columns = ["id", "user_id", "provider", "encrypted_key"].map { "CAST(old.\($0) AS TEXT)" }
+        let select = "SELECT \(columns.joined(separator: ", ")) FROM \(quoted) AS old"
+        firstPage = SQLStatement("import.first_page", "\(select) ORDER BY old.id LIMIT $1")
+        nextPage = SQLStatement("import.next_page", "\(select) WHERE old.id > $1 ORDER BY old.id LIMIT $2")
+        rowAt = SQLStatement("import.row_at", "\(select) ORDER BY old.id LIMIT 1 OFFSET $1")
         rowCount = SQLStatement("import.count", "SELECT COUNT(*) FROM \(quoted)")
         providerCounts = SQLStatement(
             "import.providers",
-            "SELECT CAST(provider AS TEXT), COUNT(*) FROM \(quoted) GROUP BY provider ORDER BY provider LIMIT $1")
+            """
+            SELECT CAST(old.provider AS TEXT), COUNT(*) FROM \(quoted) AS old
+            GROUP BY old.provider ORDER BY old.provider LIMIT $1
+            """)
     }
 
     /// `name` or `schema.name`. Letters, digits and `_` only: a name that needs more can be given a view.

@@ -11,19 +11,19 @@ enum BackupError {
     static func damaged(_ what: String) -> LatchkeyError {
         LatchkeyError(
             .backupUnusable, "the backup is damaged: \(what)",
-            hint: "use another copy of it; nothing was restored")
+            hint: "use another copy of it; nothing was written")
     }
 
     static let cutShort = LatchkeyError(
         .backupUnusable, "the backup ends too early: it was cut short",
-        hint: "copy it again from where it was made, or use another one; nothing was restored")
+        hint: "copy it again from where it was made, or use another one; nothing was written")
 
     static let notOne = LatchkeyError(
-        .backupUnusable, "the file is not a backup that latchkey has made", hint: "check its path; nothing was restored"
+        .backupUnusable, "the file is not a backup that latchkey has made", hint: "check its path; nothing was written"
     )
 
     static let changedMeanwhile = LatchkeyError(
-        .backupUnusable, "the backup was changed while it was read", hint: "run it again; nothing was restored")
+        .backupUnusable, "the backup was changed while it was read", hint: "run it again; nothing was written")
 
     /// - Parameter number: what `errno` was.
     static func reading(_ path: String, _ number: Int32) -> LatchkeyError {

@@ -39,7 +39,7 @@ package struct BackupHeader: Sendable, Equatable {
         guard format == newestFormat else {
             throw LatchkeyError(
                 .backupUnusable, "the backup has format \(format), this program knows \(newestFormat)",
-                hint: "run the newer latchkey; nothing was restored")
+                hint: "run the newer latchkey; nothing was written")
         }
         let members = try BackupObject.members(
             value, named: ["latchkey_backup", "schema", "created_at", "dialect_of_origin"])
@@ -48,7 +48,7 @@ package struct BackupHeader: Sendable, Equatable {
         guard schema <= newest else {
             throw LatchkeyError(
                 .schemaTooNew, "the backup has schema version \(schema), this program knows \(newest) at most",
-                hint: "run the newer latchkey; nothing was restored")
+                hint: "run the newer latchkey; nothing was written")
         }
         guard schema >= 1 else { throw BackupError.notOne }
         return BackupHeader(

@@ -137,19 +137,19 @@ extension BackupManifest {
             let have = keyring.kids.map { "root \($0)" }.joined(separator: ", ")
             throw LatchkeyError(
                 .rootMismatch, "this backup was made under root \(kid), and only \(have) is configured",
-                hint: "add root \(kid) to API_KEY_ENCRYPTION_SECRET; nothing was restored")
+                hint: "add root \(kid) to API_KEY_ENCRYPTION_SECRET; nothing was written")
         }
         let key = try await BackupKey(root)
         guard key.check == check else {
             throw LatchkeyError(
                 .rootMismatch,
                 "this backup was made under root \(kid) (check \(text(check))), the configured root \(kid) has check \(text(key.check))",
-                hint: "configure the root it was made with in API_KEY_ENCRYPTION_SECRET; nothing was restored")
+                hint: "configure the root it was made with in API_KEY_ENCRYPTION_SECRET; nothing was written")
         }
         guard isAuthentic(key) else {
             throw LatchkeyError(
                 .backupUnusable, "the backup was changed by somebody without the root",
-                hint: "use another copy of it, and ask who could write to this one; nothing was restored")
+                hint: "use another copy of it, and ask who could write to this one; nothing was written")
         }
     }
 }

@@ -28,7 +28,7 @@ struct BackupReader {
 
     /// - Throws: `backup_unusable`, `schema_too_new`.
     init(_ file: BackupFile) throws {
-        let lines = try GzipLineReader(descriptor: file.descriptor, path: file.path)
+        let lines = try GzipLineReader(file)
         var digest = SHA256()
         let first: JSONValue? =
             try lines.nextLine { line in

@@ -12,8 +12,7 @@ import Darwin
 final class GzipLineReader {
     static let longestLine = 1 << 20
 
-    private let descriptor: Int32
-    private let path: String
+    private let file: BackupFile
     private let stream: UnsafeMutablePointer<z_stream>
     private let input: UnsafeMutableBufferPointer<UInt8>
     /// Room for the longest line and what follows it.
@@ -24,10 +23,8 @@ final class GzipLineReader {
     /// Bytes of the file that were read.
     private(set) var position: Int64 = 0
 
-    /// - Parameter descriptor: stays the caller's; it has to be a file that can be read from any place.
-    init(descriptor: Int32, path: String) throws {
-        self.descriptor = descriptor
-        self.path = path
+    init(_ file: BackupFile) throws {
+        self.file = file
         stream = .allocate(capacity: 1)
         stream.initialize(to: z_stream())
         input = .allocate(capacity: 64 * 1024)
@@ -105,9 +102,9 @@ final class GzipLineReader {
     /// - Returns: false at the end of the file.
     private func readMore() throws -> Bool {
         while true {
-            let count = pread(descriptor, input.baseAddress, input.count, off_t(position))
+            let count = pread(file.descriptor, input.baseAddress, input.count, off_t(position))
             if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw BackupError.reading(path, errno) }
+            guard count >= 0 else { throw BackupError.reading(file.path, errno) }
             position += Int64(count)
             stream.pointee.next_in = input.baseAddress
             stream.pointee.avail_in = UInt32(count)

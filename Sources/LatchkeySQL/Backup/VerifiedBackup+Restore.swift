@@ -17,14 +17,22 @@ extension VerifiedBackup {
         let dialect = store.driver.dialect
         let place = Mutex<String?>(nil)
         do {
-            try await store.driver.transaction { transaction in
+            try await store.driver.transaction(evidence: evidence) { transaction in
                 try insertAll(in: transaction, dialect, progress) { rows in place.withLock { $0 = rows } }
             }
         } catch let error as LatchkeyError where error.code == .storeUnavailable {
             guard let rows = place.withLock({ $0 }) else { throw error }
             throw LatchkeyError(
-                error.code, "\(error.reason) (at \(rows) of the backup; nothing was restored)", hint: error.hint)
+                error.code, "\(error.reason) (at \(rows) of the backup)", hint: error.hint)
         }
+    }
+
+    /// A row of the backup in the database, which had none before.
+    private var evidence: SQLEvidence? {
+        let filled = zip(BackupTable.all(at: header.schema), manifest.counts).first { table, count in
+            table != .keyset && count.rows > 0
+        }
+        return filled.map { SQLEvidence($0.0.any, []) }
     }
 
     /// - Throws: `configuration` when the database holds anything that a restore would mix with its own.
@@ -49,7 +57,7 @@ extension VerifiedBackup {
     /// Everything of one transaction. It reads the file from its beginning, so that it can run again.
     private func insertAll(
         in transaction: any SQLTransaction, _ dialect: SQLDialect, _ progress: Backup.Progress,
-        at place: (String) -> Void
+        at place: (String?) -> Void
     ) throws {
         if let lock = BackupTable.lock(dialect) { try transaction.execute(lock, []) }
         for table in BackupTable.all {
@@ -67,6 +75,7 @@ extension VerifiedBackup {
             if done % 1000 == 0 { progress(done, manifest.rows) }
         }
         try rows.insert(into: transaction, at: place)
+        place(nil)
         guard reader.manifest == manifest else { throw BackupError.changedMeanwhile }
         for table in BackupTable.all {
             if let statement = table.afterInsert(dialect) { try transaction.query(statement, []) { _ in } }
@@ -85,7 +94,7 @@ private struct BackupRows {
     /// How many rows of the table went before.
     private var inserted = 0
 
-    mutating func add(_ row: BackupReader.Row, to transaction: any SQLTransaction, at place: (String) -> Void) throws {
+    mutating func add(_ row: BackupReader.Row, to transaction: any SQLTransaction, at place: (String?) -> Void) throws {
         if table?.table != row.table.table {
             try insert(into: transaction, at: place)
             table = row.table
@@ -96,7 +105,7 @@ private struct BackupRows {
         if count == Self.most { try insert(into: transaction, at: place) }
     }
 
-    mutating func insert(into transaction: any SQLTransaction, at place: (String) -> Void) throws {
+    mutating func insert(into transaction: any SQLTransaction, at place: (String?) -> Void) throws {
         guard let table, count > 0 else { return }
         place("rows \(inserted + 1) to \(inserted + count) of \(table.table.name)")
         // Two statements a table: each is prepared once, and a connection keeps what it has prepared.

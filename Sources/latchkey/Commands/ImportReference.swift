@@ -12,14 +12,16 @@ extension ImportCommand {
                 Reads the Fernet tokens of another system's table (id, user_id, provider, encrypted_key), opens them and seals \
                 them anew. The table is only read.
 
-                  export OLD_SECRET=file:old-secret OLD_DATABASE=postgresql://…
-                  latchkey import reference --from-env OLD_DATABASE --secret-env OLD_SECRET --dry-run
-                  latchkey import reference --from-env OLD_DATABASE --secret-env OLD_SECRET --derivation sha256
+                  export OLD_SECRET=file:old-secret OLD_URL=postgresql://…
+                  latchkey import reference --from-env OLD_URL --secret-env OLD_SECRET \\
+                    --dry-run
+                  latchkey import reference --from-env OLD_URL --secret-env OLD_SECRET \\
+                    --derivation sha256
 
                 --dry-run tries every way of making a Fernet key that is known here on a few rows, and says which one opens \
                 them. These are:
 
-                \(FernetDerivation.builtIn.map { "  \($0.name.padded(to: 28))\($0.summary)" }.joined(separator: "\n"))
+                \(FernetDerivation.builtIn.map { "  \($0.name.padded(to: 30))\($0.summary)" }.joined(separator: "\n"))
 
                 Any other is a program's path: it is started once, is given {"user_id":"…"} a line, and answers each with a \
                 Fernet key.

@@ -72,8 +72,7 @@ func allRows(_ database: TestDatabase) throws -> [String] {
 
 /// The lines of a backup, line feeds included.
 func backupLines(_ path: String) throws -> [[UInt8]] {
-    let file = try BackupFile(path)
-    let reader = try GzipLineReader(descriptor: file.descriptor, path: path)
+    let reader = try GzipLineReader(try BackupFile(path))
     var lines: [[UInt8]] = []
     while let line = try reader.nextLine({ Array($0) }) { lines.append(line) }
     return lines

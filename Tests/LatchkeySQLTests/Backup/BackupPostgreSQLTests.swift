@@ -1,3 +1,4 @@
+import Dispatch
 import GRDB
 import LatchkeyCore
 import LatchkeyTesting
@@ -54,6 +55,44 @@ struct BackupPostgreSQLTests {
             #expect(await code { try await backup.restore(into: store) } == .configuration)
         }
         #expect(try await postgres.column("SELECT COUNT(*) FROM user_api_keys") == ["1"])
+    }
+
+    /// A write that is not committed cannot be seen; a restore that did not wait for it would be mixed with it.
+    @Test func `a write that is under way is waited for, and then the database is in use`() async throws {
+        let fixture = try await BackupFixture(keys: 5)
+        try await fixture.write()
+        let backup = try await fixture.check()
+        let postgres = try await TestPostgreSQL()
+        try await postgres.withStore { store in
+            let written = DispatchSemaphore(value: 0)
+            let isSeen = DispatchSemaphore(value: 0)
+            async let writing: Void = store.driver.transaction { transaction in
+                try transaction.execute(.test("INSERT INTO deployment_facts (fact, value) VALUES ('f', 'v')"), [])
+                written.signal()
+                _ = isSeen.wait(timeout: .now() + 20)
+            }
+            async let restoring = code {
+                await Self.wait(for: written)
+                try await backup.restore(into: store)
+            }
+            let waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'deployment_facts'::regclass"
+            let deadline = ContinuousClock.now + .seconds(15)
+            while try await postgres.column(waiting).isEmpty, ContinuousClock.now < deadline {}
+            isSeen.signal()
+            try await writing
+            #expect(await restoring == .configuration)
+        }
+        #expect(try await postgres.column("SELECT fact FROM deployment_facts") == ["f"])
+        #expect(try await postgres.column("SELECT COUNT(*) FROM user_api_keys") == ["0"])
+    }
+
+    private static func wait(for semaphore: DispatchSemaphore) async {
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global().async {
+                _ = semaphore.wait(timeout: .now() + 20)
+                continuation.resume()
+            }
+        }
     }
 
     /// SQLite keeps longer text than its columns say.

@@ -98,6 +98,7 @@ struct BackupRoundTripTests {
         let error = await #expect(throws: LatchkeyError.self) { try await fixture.write() }
         #expect(error?.reason.contains("longer than 1 MiB") == true)
         #expect(!FileManager.default.fileExists(atPath: fixture.backup))
+        #expect(!FileManager.default.fileExists(atPath: fixture.backup + ".partial"))
     }
 
     @Test func `a row whose key the order does not reach is not left out in silence`() async throws {
