@@ -65,7 +65,7 @@ def provider():
 
 @pytest.fixture(scope="session")
 def cluster():
-    """The PostgreSQL cluster that the run's databases are in, or another that a test imports from; started on first use."""
+    """A PostgreSQL for whatever needs one, also in a run on SQLite; started on first use."""
     return shared_cluster()
 
 

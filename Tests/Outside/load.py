@@ -127,7 +127,8 @@ class Load:
 
 def difference(found: list, wanted: list) -> str:
     twice = sorted({entry for entry in found if found.count(entry) > 1})
-    return f"missing {sorted(set(wanted) - set(found))[:5]}, too many {sorted(set(found) - set(wanted))[:5]}, twice {twice[:5]}"
+    missing, extra = sorted(set(wanted) - set(found)), sorted(set(found) - set(wanted))
+    return f"missing {missing[:5]}, too many {extra[:5]}, twice {twice[:5]}"
 
 
 def assert_serves(service, sets: int = 50):

@@ -191,8 +191,9 @@ class Cluster:
         self.write_settings()
         command = ended_with_us([str(self.programs / "postgres"), "-D", str(self.data)])
         with open(self.log, "ab") as log:
+            options = as_unprivileged(self.folder)
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0, **as_unprivileged(self.folder)
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0, **options
             )
         return self.wait_until_ready() if wait else self
 

@@ -1,4 +1,4 @@
-"""`database`, for PostgreSQL: a database of its own for each service, all in one cluster that is started when needed."""
+"""`database`, for PostgreSQL: one database for each service, all in one cluster that is started when needed."""
 
 import contextlib
 import dataclasses
@@ -50,7 +50,7 @@ class Database:
 
 
 def new(folder: Path | None = None, cluster: Cluster | None = None) -> Database:
-    """An empty database. Statements on it are logged with their values, so that a search of the log proves something."""
+    """An empty database. Statements on it are logged with their values: so a search of the log proves something."""
     cluster = cluster or shared_cluster()
     log_start, (owner_url, creation) = cluster.log.stat().st_size, cluster.creation()
     logging = f"ALTER DATABASE {name_in(owner_url)} SET log_statement = 'all'"
@@ -97,7 +97,7 @@ def dump(connection, table: str) -> bytes:
 
 
 def stored_bytes(database: Database) -> dict[str, bytes]:
-    """Every byte the cluster keeps of it: its files, what the write-ahead log and the server's log got since it was made."""
+    """Every byte the cluster keeps of it: its files, and what the two logs got since it was made."""
     cluster = database.cluster
     number = cluster.sql("CHECKPOINT", f"SELECT oid FROM pg_database WHERE datname = '{database.name}'")
     files = sorted((cluster.data / "base" / number).iterdir())
@@ -156,7 +156,7 @@ class Connection(psycopg.Connection):
 
 
 def connect(database: Database | str) -> Connection:
-    """A superuser's connection beside the running service; every statement commits by itself. Or, by URL, a role's own."""
+    """A superuser's connection beside the running service, or by URL a role's; every statement commits by itself."""
     address = database if isinstance(database, str) else database.admin_url
     return Connection.connect(address, autocommit=True, connect_timeout=10, prepare_threshold=None)
 
@@ -178,9 +178,11 @@ SCHEMA_QUERIES = (
     f"""SELECT p.proname, pg_get_functiondef(p.oid), p.proacl::text
         FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE {OURS} AND p.prokind = 'f' ORDER BY 1, 2""",
     "SELECT tablename, policyname, cmd, qual, with_check FROM pg_policies ORDER BY 1, 2",
-    "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY 1",
+    """SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+        ORDER BY 1""",
     "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1",
-    "SELECT rolname, rolsuper, rolbypassrls, rolcanlogin FROM pg_roles WHERE rolname LIKE current_database() || '%' ORDER BY 1",
+    """SELECT rolname, rolsuper, rolbypassrls, rolcanlogin FROM pg_roles WHERE rolname LIKE current_database() || '%'
+        ORDER BY 1""",
 )  # fmt: skip
 
 
@@ -207,7 +209,8 @@ def tables(connection: Connection) -> list[str]:
 def read_row(connection: Connection, table: str, **where) -> dict:
     """The one row that matches, with its id."""
     condition = " AND ".join(f'"{name}" = ?' for name in where)
-    cursor = connection.execute(f'SELECT id AS "rowid of it", * FROM "{table}" WHERE {condition}', tuple(where.values()))
+    query = f'SELECT id AS "rowid of it", * FROM "{table}" WHERE {condition}'
+    cursor = connection.execute(query, tuple(where.values()))
     names = [description.name for description in cursor.description]
     found = cursor.fetchall()
     assert len(found) == 1, f"{len(found)} rows in {table} for {where}"

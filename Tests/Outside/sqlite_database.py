@@ -42,7 +42,7 @@ def is_made(path: Path) -> bool:
 
 
 def contents(path: Path) -> dict[str, bytes]:
-    """What a refused start must leave alone: the file and its log. The shared-memory file and an empty log hold no data."""
+    """What a refused start must leave alone: the file and its log. An empty log and the shared memory hold no data."""
     found = [path, path.with_name(path.name + "-wal")]
     return {path.name: path.read_bytes() for path in found if path.is_file() and path.stat().st_size}
 

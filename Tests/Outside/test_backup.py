@@ -310,7 +310,8 @@ def test_a_killed_restore_leaves_an_empty_database(large, make_service):
 
     def counts():
         with database.connect(target.database) as connection:
-            return [connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in ("user_api_keys", "audit_events")]
+            queries = [f"SELECT count(*) FROM {name}" for name in ("user_api_keys", "audit_events")]
+            return [connection.execute(query).fetchone()[0] for query in queries]
 
     assert counts() == [0, 0]
     succeeded(target.command("restore", str(path)))

@@ -14,26 +14,28 @@ import sqlite_database
 from client import fake_key
 from harness import Latchkey, binary_path, started
 from sealed_keys import insert, sealed
-from test_backup import succeeded
 
 KEYS = int(os.environ.get("LATCHKEY_TEST_BACKUP_KEYS") or 100_000)
 BASE_URL = "https://api.openai.com"
 RESOLVED = 1_000
+LONGEST_SECONDS = 300
 # The program itself, one page of rows and zlib.
 MEMORY_KILOBYTES = 64 * 1024
 HIGHEST = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 
 
-def measured(service: Latchkey, *arguments: str) -> tuple[str, int]:
+def measured(service: Latchkey, *arguments: str, **settings: str) -> tuple[str, int]:
     """Runs a command to its end: what it printed, and the most memory it had, in KiB."""
     output, most = service.folder / "measured.log", 0
     with open(output, "wb") as log:
         process = subprocess.Popen(
-            [str(binary_path()), *arguments], env=service.env, cwd=service.folder, stdout=log, stderr=log
+            [str(binary_path()), *arguments], env={**service.env, **settings}, cwd=service.folder, stdout=log, stderr=log
         )
     started.append(process)
     # Asked while it runs: what `wait4` tells has the memory of the process that made it in it.
+    deadline = time.monotonic() + LONGEST_SECONDS
     while process.poll() is None:
+        assert time.monotonic() < deadline, f"{arguments} took longer than {LONGEST_SECONDS} s"
         found = HIGHEST.search(Path(f"/proc/{process.pid}/status").read_text())
         most = max(most, int(found[1]) if found else 0)
         time.sleep(0.002)
@@ -95,8 +97,9 @@ def test_and_back_again(source, moved, tmp_path):
     target, _, _ = moved
     home = tmp_path / "home.db"
     back = str(tmp_path / "back.gz")
-    succeeded(target.command("backup", back))
-    succeeded(service.command("restore", back, DATABASE_URL=f"sqlite:{home}"))
+    _, backup_memory = measured(target, "backup", back)
+    _, restore_memory = measured(service, "restore", back, DATABASE_URL=f"sqlite:{home}")
+    assert max(backup_memory, restore_memory) < MEMORY_KILOBYTES
     columns = "id, user_id, encrypted_key, key_hash, salt, is_valid, created_at, row_version, label, expires_at"
     query = f"SELECT {columns} FROM user_api_keys ORDER BY id"
     rows = [sqlite3.connect(file).execute(query).fetchall() for file in (origin, home)]

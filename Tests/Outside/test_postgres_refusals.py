@@ -1,4 +1,4 @@
-"""A PostgreSQL that does not fit: at start a plain refusal that wrote nothing, later a short 503 until it fits again."""
+"""A PostgreSQL that does not fit: at start a plain refusal that wrote nothing, later 503s until it fits again."""
 
 import contextlib
 import re
@@ -330,7 +330,8 @@ class TestWhileItRuns:
                 connection.execute(statement.format(owner=service.database.name + "_owner", name=service.database.name))
 
     END_CONNECTIONS = (
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}' AND pid <> pg_backend_pid()"
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+        "WHERE datname = '{name}' AND pid <> pg_backend_pid()"
     )
 
     TROUBLES = {
