@@ -50,7 +50,11 @@ RATE = re.compile(r"^(\d+) rows in \d+\.\d s, (\d+) rows per second$", re.M)
 def rows_for(count: int) -> list[Row]:
     """Several rows for a user, as there are."""
     return [
-        Row(f"user-{number // 2:05}", PROVIDERS[number % 2 + 2 * (number // 2 % 2)], fake_key("valid", f"old{number:05}"))
+        Row(
+            f"user-{number // 2:05}",
+            PROVIDERS[number % 2 + 2 * (number // 2 % 2)],
+            fake_key("valid", f"old{number:05}"),
+        )
         for number in range(count)
     ]
 
@@ -66,8 +70,8 @@ def run_import(service, old, *arguments: str, derivation: str | None = "sha256-u
     """One import to its end, with its peak memory in KiB."""
     chosen = ("--derivation", derivation) if derivation else ()
     process = subprocess.Popen(
-        [str(binary_path()), *ARGUMENTS, *chosen, *arguments], env=environment(service, old, **settings), cwd=service.folder,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [str(binary_path()), *ARGUMENTS, *chosen, *arguments], env=environment(service, old, **settings),
+        cwd=service.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     started.append(process)
     done = subprocess.CompletedProcess(process.args, None)

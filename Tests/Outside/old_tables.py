@@ -67,7 +67,9 @@ class OldDatabase:
         self.url = url
         self.engine = sqlalchemy.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
 
-    def write(self, rows: list[Row], derive=sha256_user, table: Table | None = None, user=str, sealed=str) -> "OldDatabase":
+    def write(
+        self, rows: list[Row], derive=sha256_user, table: Table | None = None, user=str, sealed=str
+    ) -> "OldDatabase":
         """Makes the table and its rows; `user` and `sealed` turn texts into what the columns hold."""
         table = reference_table() if table is None else table
         values = [

@@ -149,5 +149,5 @@ class TestWithAStandby:
     def test_a_standby_alone_is_refused_at_start(self, node, standby):
         node.stop()
         node.configure(DATABASE_URL=standby.url_here(node.database.owner_url))
-        said = refused_start(node)
+        said = refused_start(node, code=1)
         assert "read-only" in said or "standby" in said

@@ -5,12 +5,13 @@ import re
 
 import psycopg
 import pytest
+import sqlalchemy
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 import database
 import old_tables
-from import_runs import counts, needs_server, old, rows_for, run_import, stopped  # noqa: F401
+from import_runs import assert_resolve, counts, needs_server, old, rows_for, run_import, stopped  # noqa: F401
 
 # The derivations.
 
@@ -86,9 +87,7 @@ def test_a_program_derives_the_keys(stopped, old, tmp_path):
     rows = rows_for(700)
     old.write(
         rows,
-        derive=lambda user: old_tables.fernet_key(
-            hashlib.blake2s(old_tables.SECRET.encode() + user.encode()).digest()
-        ),
+        derive=lambda user: old_tables.fernet_key(hashlib.blake2s(old_tables.SECRET.encode() + user.encode()).digest()),
     )
     dry = run_import(stopped, old, "--dry-run", derivation=str(program))
     assert dry.stdout.splitlines()[-1] == f"use: --derivation {program}", dry.stdout + dry.stderr
@@ -139,6 +138,17 @@ def test_latchkeys_own_database_is_no_source(stopped, tmp_path):
     assert done.returncode == 2 and "Latchkey's own" in done.stderr
 
 
+def test_the_old_table_may_be_renamed_and_lie_beside_latchkeys_own(stopped, old):
+    rows = rows_for(6)
+    old.write(rows)
+    with old.engine.begin() as connection:
+        connection.execute(sqlalchemy.text("ALTER TABLE user_api_keys RENAME TO old_keys"))
+    stopped.configure(DATABASE_URL=old.url.replace("sqlite:///", "sqlite:"))
+    done = run_import(stopped, old, "--table", "old_keys")
+    assert done.returncode == 0 and counts(done) == (6, 0, 0, 0, 0), done.stderr
+    assert_resolve(stopped.start(), rows)
+
+
 @needs_server
 def test_a_password_on_the_command_line_is_warned_of(stopped, cluster):
     old = old_tables.postgresql(cluster).write(rows_for(2))
@@ -148,7 +158,13 @@ def test_a_password_on_the_command_line_is_warned_of(stopped, cluster):
     assert "latchkey: warning: every user of this machine can see the password in --from" in done.stderr
     password = re.search(r":([0-9a-f]{32})@", old.url).group(1)
     assert password not in done.stdout + done.stderr
-    again = stopped.command(*command[:3], old.url.replace(f":{password}", ""), *command[4:], OLD_SECRET=old_tables.SECRET, PGPASSWORD=password)
+    again = stopped.command(
+        *command[:3],
+        old.url.replace(f":{password}", ""),
+        *command[4:],
+        OLD_SECRET=old_tables.SECRET,
+        PGPASSWORD=password,
+    )
     assert again.returncode == 0 and "warning" not in again.stderr
     old.close()
 

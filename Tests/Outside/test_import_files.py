@@ -15,7 +15,10 @@ import expect
 from client import fake_key
 from needles import assert_absent
 
-SUMMARY = re.compile(r"^(\d+) (?:stored|would be stored)(?:, (\d+) already there, (\d+) kept)?(?:, (\d+) would not open)?, (\d+) not", re.M)
+SUMMARY = re.compile(
+    r"^(\d+) (?:stored|would be stored)(?:, (\d+) already there, (\d+) kept)?(?:, (\d+) would not open)?, (\d+) not",
+    re.M,
+)
 
 
 @pytest.fixture
@@ -75,7 +78,9 @@ class TestEnv:
     def test_what_cannot_be_imported_is_said_and_the_rest_goes_on(self, stopped):
         key = fake_key()
         path = private(
-            stopped, ".env", f"broken\nMISTRAL_API_KEY=${{OTHER}}\nAZURE_OPENAI_API_KEY=abc\nOPENAI_API_KEY={key}\nXAI_API_KEY='open\n"
+            stopped,
+            ".env",
+            f"broken\nMISTRAL_API_KEY=${{OTHER}}\nAZURE_OPENAI_API_KEY=abc\nOPENAI_API_KEY={key}\nXAI_API_KEY='open\n",
         )
         done = stopped.command("import", "env", path)
         assert done.returncode == 1 and counts(done) == (1, 0, 0, 0, 4)
@@ -139,7 +144,9 @@ class TestCSV:
             "erin,openai,k-2,https://evil.example,", "frank,openai,k-3,,2001-01-01T00:00:00Z", "too,few",
             f"grace,openai,{keys[2]},,",
         ]  # fmt: skip
-        done = stopped.command("import", "csv", private(stopped, "keys.csv", "\n".join(lines)), "--report", "report.csv")
+        done = stopped.command(
+            "import", "csv", private(stopped, "keys.csv", "\n".join(lines)), "--report", "report.csv"
+        )
         assert done.returncode == 1 and counts(done) == (3, 0, 0, 0, 7)
         bad = re.findall(r"^line (\d+) .*not imported: ", done.stdout, re.M)
         assert bad == ["3", "4", "5", "7", "8", "9", "10"]
@@ -155,7 +162,9 @@ class TestCSV:
             assert counts(stopped.command("import", "csv", path)) == expected
         assert key_of(stopped.start().client(), "alice", "openai") == first
 
-    @pytest.mark.parametrize("header", ["", "user_id,provider", "user_id,provider,api_key,nonsense", "alice,openai,sk-1"])
+    @pytest.mark.parametrize(
+        "header", ["", "user_id,provider", "user_id,provider,api_key,nonsense", "alice,openai,sk-1"]
+    )
     def test_a_header_that_is_none(self, stopped, header):
         done = stopped.command("import", "csv", private(stopped, "keys.csv", header))
         assert done.returncode == 2 and "user_id, provider, api_key" in done.stderr
@@ -207,7 +216,11 @@ class TestLibreChat:
     def test_an_export(self, stopped, form, is_array):
         chat = LibreChat()
         openai, assistant, google, azure, mistral = (fake_key() for _ in range(5))
-        parts = {"azureOpenAIApiKey": azure, "azureOpenAIApiInstanceName": "unit", "azureOpenAIApiVersion": "2024-02-01"}
+        parts = {
+            "azureOpenAIApiKey": azure,
+            "azureOpenAIApiInstanceName": "unit",
+            "azureOpenAIApiVersion": "2024-02-01",
+        }
         later = (datetime.now(UTC) + timedelta(hours=12)).strftime("%Y-%m-%dT%H:%M:%S.123Z")
         documents = [
             chat.document(self.ALICE, "openAI", json.dumps({"apiKey": openai, "baseURL": ""}), form, later),
@@ -232,7 +245,9 @@ class TestLibreChat:
         assert key_of(client, self.BOB, "mistral") == mistral
         body = expect.success(client.resolve(self.BOB, "azure-openai"))
         assert (body["api_key"], body["fields"]) == (azure, {"resource": "unit"})
-        shown = next(key for key in client.status(self.ALICE)["keys"] if key["name"] == "default" and key["provider"] == "openai")
+        shown = next(
+            key for key in client.status(self.ALICE)["keys"] if key["name"] == "default" and key["provider"] == "openai"
+        )
         assert shown["expires_at"] == later.replace(".123", "")
 
     def test_what_cannot_be_imported_is_said(self, stopped):
@@ -243,7 +258,9 @@ class TestLibreChat:
             chat.document(self.ALICE, "nobody-knows", fake_key()),
             chat.document(self.ALICE, "google", json.dumps({"GOOGLE_SERVICE_KEY": {"private_key": "x"}})),
             chat.document(self.ALICE, "groq", fake_key(), expires=past),
-            chat.document(self.ALICE, "Mistral", json.dumps({"apiKey": fake_key(), "baseURL": "https://proxy.example/v1"})),
+            chat.document(
+                self.ALICE, "Mistral", json.dumps({"apiKey": fake_key(), "baseURL": "https://proxy.example/v1"})
+            ),
             {**chat.document(self.ALICE, "xai", fake_key()), "value": "00ff"},
             LibreChat().document(self.ALICE, "cohere", fake_key()),
         ]
@@ -252,7 +269,9 @@ class TestLibreChat:
         done = stopped.command("import", "librechat", path, **chat.settings)
         assert done.returncode == 1 and counts(done) == (1, 0, 0, 2, 5), done.stdout
         assert re.search(r"^line 2  not imported: ", done.stdout, re.M)
-        assert re.search(rf"^key {documents[1]['_id']['$oid']}  {self.ALICE}  nobody-knows  not imported: ", done.stdout, re.M)
+        assert re.search(
+            rf"^key {documents[1]['_id']['$oid']}  {self.ALICE}  nobody-knows  not imported: ", done.stdout, re.M
+        )
         assert key_of(stopped.start().client(), self.ALICE, "openai") == good
 
     def test_its_settings(self, stopped):
@@ -265,7 +284,9 @@ class TestLibreChat:
         without_iv = stopped.command("import", "librechat", path, CREDS_KEY=chat.settings["CREDS_KEY"])
         assert without_iv.returncode == 1 and counts(without_iv) == (0, 0, 0, 1, 0) and "CREDS_IV" in without_iv.stdout
         file = private(stopped, "creds-key", chat.settings["CREDS_KEY"] + "\n")
-        done = stopped.command("import", "librechat", path, CREDS_KEY=f"file:{file}", CREDS_IV=chat.settings["CREDS_IV"])
+        done = stopped.command(
+            "import", "librechat", path, CREDS_KEY=f"file:{file}", CREDS_IV=chat.settings["CREDS_IV"]
+        )
         assert done.returncode == 0 and counts(done) == (1, 0, 0, 0, 0)
 
 

@@ -103,6 +103,18 @@ def test_memory_does_not_grow_with_the_table(stopped, old):
     assert 0 < all_of_them.peak < few.peak + 16 * 1024
 
 
+def test_rows_that_were_counted_and_not_seen_are_not_passed_over(stopped, old):
+    """A view whose ids are not unique loses rows between two pages: that must not look like success."""
+    old.write(rows_for(600))
+    with old.engine.begin() as connection:
+        connection.execute(
+            sqlalchemy.text("CREATE VIEW no_ids AS SELECT 1 AS id, user_id, provider, encrypted_key FROM user_api_keys")
+        )
+    done = run_import(stopped, old, "--table", "no_ids")
+    assert done.returncode == 1 and counts(done) == (500, 0, 0, 0, 0)
+    assert "latchkey: warning: 100 rows were counted at the start and not seen" in done.stderr
+
+
 def test_kill_9_in_the_middle_and_again(stopped, old):
     rows = rows_for(4_000)
     old.write(rows)
@@ -123,7 +135,9 @@ def test_kill_9_in_the_middle_and_again(stopped, old):
     stored, there, *rest = counts(done)
     assert done.returncode == 0 and there == killed and stored == len(rows) - killed and rest == [0, 0, 0]
     with database.connect(stopped.database) as connection:
-        versions = connection.execute("SELECT MIN(row_version), MAX(row_version), COUNT(*) FROM user_api_keys").fetchone()
+        versions = connection.execute(
+            "SELECT MIN(row_version), MAX(row_version), COUNT(*) FROM user_api_keys"
+        ).fetchone()
     assert tuple(versions) == (1, 1, len(rows))
     assert_resolve(stopped.start(), rows)
 
@@ -219,8 +233,8 @@ def test_a_bar_on_a_terminal(stopped, tmp_path):
     old = old_tables.sqlite(tmp_path).write(rows_for(2_500))
     master, slave = pty.openpty()
     process = subprocess.Popen(
-        [str(binary_path()), *ARGUMENTS, "--derivation", "sha256-user"], env=environment(stopped, old), cwd=stopped.folder,
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=slave,
+        [str(binary_path()), *ARGUMENTS, "--derivation", "sha256-user"], env=environment(stopped, old),
+        cwd=stopped.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=slave,
     )  # fmt: skip
     started.append(process)
     os.close(slave)

@@ -142,8 +142,8 @@ class TestChanging:
             "INSERT INTO user_settings (user_id, setting, value) SELECT 'bob', setting, NOT value FROM user_settings "
             "ON CONFLICT (user_id, setting) DO UPDATE SET value = EXCLUDED.value",
             "INSERT INTO user_api_keys (user_id, provider, encrypted_key, key_hash, name, suite, root_kid, "
-            "row_version, salt, kind, base_url) SELECT 'bob', provider, encrypted_key, key_hash, 'planted', suite, root_kid, "
-            "row_version, salt, kind, base_url FROM user_api_keys",
+            "row_version, salt, kind, base_url) SELECT 'bob', provider, encrypted_key, key_hash, 'planted', suite, "
+            "root_kid, row_version, salt, kind, base_url FROM user_api_keys",
         ],
     )
     def test_nothing_is_made_anothers(self, alice, statement):

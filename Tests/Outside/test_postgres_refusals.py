@@ -19,7 +19,7 @@ ANSWER_SECONDS, RECOVERY_SECONDS = 10, 10
 SENTENCE = re.compile(r"^latchkey: (?:error|hint): [^\n]*$", re.MULTILINE)
 SMALL, RESERVED = 20, 3
 MISTAKE = 2
-PASSING = 2
+PASSING = 1
 
 
 def password_of(service) -> str:

@@ -1,4 +1,5 @@
 import Dispatch
+import Fernet
 import Foundation
 import LatchkeyCore
 import LatchkeyCrypto
@@ -79,8 +80,9 @@ final class DerivationProgram: @unchecked Sendable {
         var question = try encoder.encode(["user_id": String(decoding: user, as: UTF8.self)])
         question.append(UInt8(ascii: "\n"))
         do { try input.fileHandleForWriting.write(contentsOf: question) } catch { throw Self.ended }
-        let answer = SharedSecret(Secret(copying: try line()))
-        return answer.secret.withUnsafeBytes { FernetKeyText.decode($0) }
+        var answer = try line()
+        defer { SecureMemory.wipe(&answer) }
+        return answer.withUnsafeBytes { FernetKeyText.decode($0) }
     }
 
     private func line() throws -> [UInt8] {
@@ -88,7 +90,9 @@ final class DerivationProgram: @unchecked Sendable {
         while true {
             if let end = pending.firstIndex(of: UInt8(ascii: "\n")) {
                 let line = Array(pending[..<end])
-                pending.removeSubrange(...end)
+                let rest = Array(pending[(end + 1)...])
+                SecureMemory.wipe(&pending)
+                pending = rest
                 return line
             }
             guard pending.count <= Self.longestAnswer else {
@@ -104,6 +108,7 @@ final class DerivationProgram: @unchecked Sendable {
                     hint: "it has to write its answer out after each line (in Python: print(…, flush=True))")
             }
             var chunk = [UInt8](repeating: 0, count: 4096)
+            defer { SecureMemory.wipe(&chunk) }
             let length = chunk.withUnsafeMutableBytes { read(file, $0.baseAddress, $0.count) }
             if length < 0, errno == EINTR { continue }
             guard length > 0 else { throw Self.ended }

@@ -27,16 +27,24 @@ enum Grants {
     /// Gives the role's name as it has to stand in a statement.
     static let find = SQLStatement("grants.role", "SELECT quote_ident(rolname) FROM pg_roles WHERE rolname = $1")
 
+    static let has = SQLStatement("grants.has", "SELECT has_table_privilege($1, $2)")
+
+    static let hasSequence = SQLStatement(
+        "grants.has_sequence", "SELECT has_sequence_privilege($1, 'USAGE')")
+
+    static let sequences = ["user_api_keys_id_seq", "global_api_keys_id_seq", "audit_events_id_seq"]
+
+    static let tables: [(privileges: [String], tables: [String])] = [
+        (["SELECT", "INSERT", "UPDATE", "DELETE"], ["user_api_keys", "global_api_keys", "user_settings"]),
+        (["SELECT", "INSERT", "UPDATE"], ["keyset", "deployment_facts", "job_leases"]),
+        (["SELECT", "INSERT"], ["audit_events"]), (["SELECT"], ["schema_migrations"]),
+    ]
+
     static func statements(role: String) -> [String] {
-        [
-            "GRANT SELECT, INSERT, UPDATE, DELETE ON user_api_keys, global_api_keys, user_settings TO \(role)",
-            "GRANT SELECT, INSERT, UPDATE ON keyset, deployment_facts, job_leases TO \(role)",
-            "GRANT SELECT, INSERT ON audit_events TO \(role)",
-            "GRANT SELECT ON schema_migrations TO \(role)",
-            """
-            GRANT USAGE, SELECT ON SEQUENCE user_api_keys_id_seq, global_api_keys_id_seq, audit_events_id_seq
-            TO \(role)
-            """,
+        tables.map { privileges, tables in
+            "GRANT \(privileges.joined(separator: ", ")) ON \(tables.joined(separator: ", ")) TO \(role)"
+        } + [
+            "GRANT USAGE, SELECT ON SEQUENCE \(sequences.joined(separator: ", ")) TO \(role)"
         ]
     }
 }

@@ -18,6 +18,9 @@ package struct PostgreSQLConfiguration: Sendable {
     package var patience: Duration
     /// How many requests may wait at once; more are refused at once.
     package var waiting: Int
+    /// Told why a connection cannot be made while the service runs. Callers are told less: where the database is, is
+    /// nothing for them.
+    package var onTrouble: @Sendable (LatchkeyError) -> Void = { _ in }
 
     package static let fewestConnections = 5
 

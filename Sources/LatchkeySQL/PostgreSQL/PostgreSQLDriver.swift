@@ -156,6 +156,26 @@ extension PostgreSQLDriver {
         return true
     }
 
+    /// What the service's role may not do and has to: `INSERT on audit_events`, …
+    package func missingPrivileges() async throws -> [String] {
+        var missing: [String] = []
+        for (privileges, tables) in Grants.tables {
+            for table in tables {
+                for privilege in privileges {
+                    try await query(Grants.has, [.text(table), .text(privilege)]) { row in
+                        if row.bool(0) != true { missing.append("\(privilege) on \(table)") }
+                    }
+                }
+            }
+        }
+        for sequence in Grants.sequences {
+            try await query(Grants.hasSequence, [.text(sequence)]) { row in
+                if row.bool(0) != true { missing.append("USAGE on \(sequence)") }
+            }
+        }
+        return missing
+    }
+
     /// Whether row-level security holds for the role that is connected: not for a superuser.
     package func isUnderRowSecurity() async throws -> Bool {
         var isUnder = true

@@ -1,5 +1,5 @@
 import CLibPQ
-import LatchkeyCore
+package import LatchkeyCore
 
 /// A server's error code (PostgreSQL's appendix A), compared by its five characters.
 struct SQLState: RawRepresentable, Hashable, Sendable {
@@ -33,16 +33,22 @@ enum PostgreSQLFailure: Error {
 }
 
 /// A failure as the sentence that an operator reads. The server's own words are not repeated: they may hold values.
-enum PostgreSQLError {
+package enum PostgreSQLError {
     static let lost = LatchkeyError(
         .storeUnavailable, "the connection to the database was lost, or it did not answer in time",
         hint: "it is connected to again by itself; look at the database server")
+    static let unreachable = LatchkeyError(
+        .storeUnavailable, "the database cannot be reached", hint: "it is connected to again by itself; the log has why")
     static let outcomeUnknown = LatchkeyError(
         .storeUnavailable, "the database was lost while it committed, and whether this was stored is not known yet",
         hint: "look at the status before trying again")
     static let busy = LatchkeyError(
         .storeUnavailable, "too many requests are waiting for the database",
         hint: "try again; if it lasts, look at the database, or raise LATCHKEY_DATABASE_CONNECTIONS")
+    /// The role lacks a privilege: no passing trouble when it is met at the start.
+    package static let lacksPrivilege = LatchkeyError(
+        .storeUnavailable, "the database role may not do this (SQLSTATE 42501)",
+        hint: "run latchkey migrate --grant ROLE as the tables' owner; a restore is the owner's too")
     static let closed = LatchkeyError(.storeUnavailable, "the database is closed")
 
     static func error(_ failure: PostgreSQLFailure) -> LatchkeyError {
@@ -56,10 +62,7 @@ enum PostgreSQLError {
         switch state {
         case .undefinedTable, .undefinedColumn:
             LatchkeyError(.storeUnavailable, "the database lacks a table or column", hint: "run latchkey migrate")
-        case .insufficientPrivilege:
-            LatchkeyError(
-                .storeUnavailable, "the database role may not do this (SQLSTATE 42501)",
-                hint: "run latchkey migrate --grant ROLE as the owner of the tables")
+        case .insufficientPrivilege: lacksPrivilege
         case .readOnly:
             LatchkeyError(
                 .storeUnavailable, "the database is read-only: a standby, or switched to it",
@@ -123,6 +126,10 @@ enum PostgreSQLError {
 
     /// The more particular before the more general.
     private static let causes = [
+        Cause(
+            signs: ["invalid port number", "invalid integer value", "invalid \""],
+            reason: "a value in DATABASE_URL, such as the port, is not one that can be",
+            hint: "check the port, and what stands behind the question mark", isPassing: false),
         Cause(
             signs: ["password authentication failed", "no password supplied", "scram"],
             reason: "the database at PLACE refused the user name or the password",

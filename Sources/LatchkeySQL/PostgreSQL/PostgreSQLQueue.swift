@@ -14,6 +14,7 @@ final class PostgreSQLQueue<Job: PostgreSQLJob>: @unchecked Sendable {
     private let capacity: Int
     private var jobs: [Job] = []
     private var isClosed = false
+    private var lastTaken = ContinuousClock.now
 
     init(capacity: Int) { self.capacity = capacity }
 
@@ -55,14 +56,17 @@ final class PostgreSQLQueue<Job: PostgreSQLJob>: @unchecked Sendable {
         condition.lock()
         defer { condition.unlock() }
         let taken = Array(jobs.prefix(limit))
+        lastTaken = .now
         jobs.removeFirst(taken.count)
         return taken
     }
 
-    /// Fails the jobs whose time is up, or all of them.
+    /// Fails the jobs whose time is up, or all of them, if nobody else has taken any lately: some connections may
+    /// be refused while others are as good as ever.
     func expire(_ error: any Error, all: Bool = false) {
         let now = ContinuousClock.now
         condition.lock()
+        let all = all && now - lastTaken > .seconds(2)
         let expired = jobs.filter { all || $0.deadline <= now }
         if !expired.isEmpty { jobs.removeAll { all || $0.deadline <= now } }
         condition.unlock()

@@ -53,9 +53,13 @@ final class PostgreSQLReaders: Sendable {
             }
             _ = try connection.drain(until: deadline)
         } catch PostgreSQLFailure.refused(let state) {
-            _ = try? connection.drain(until: .now + .seconds(2))
-            if let read = unanswered.popFirst() { read.fail(PostgreSQLError.error(state)) }
-            if state.endsTheSession { connection.giveUp() }
+            if state.endsTheSession {
+                // It says nothing about the statement: another connection may answer it.
+                connection.giveUp()
+            } else {
+                _ = try? connection.drain(until: .now + .seconds(2))
+                if let read = unanswered.popFirst() { read.fail(PostgreSQLError.error(state)) }
+            }
         } catch {
             connection.giveUp()
         }

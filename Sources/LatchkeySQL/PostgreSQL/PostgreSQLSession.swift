@@ -63,7 +63,8 @@ final class PostgreSQLSession<Job: PostgreSQLJob>: @unchecked Sendable {
             failures += 1
             // Who has just arrived may wait for a failover. Once it is plain that the database is away, waiting helps
             // nobody: a few attempts in, each failed one answers everybody.
-            queue.expire(error, all: failures > Self.patientAttempts)
+            if let error = error as? LatchkeyError { configuration.onTrouble(error) }
+            queue.expire(PostgreSQLError.unreachable, all: failures > Self.patientAttempts)
             let pause = min(50 << min(failures, 5), 1000)
             queue.pause(until: .now + .milliseconds(pause + Int.random(in: 0...pause / 4)))
             return nil

@@ -46,14 +46,17 @@ struct Node {
     ///   `store_unavailable`.
     ///
     /// - Parameter remembersRows: for the service, which hands out the same rows again and again.
-    static func open(_ settings: Settings, remembersRows: Bool = false) async throws -> Node {
+    static func open(_ settings: Settings, remembersRows: Bool = false, logger: Logger? = nil) async throws -> Node {
         let catalogue = try catalogue(settings)
         let keyring = try keyring(settings)
         try await startingUp(settings) { try await inspect(settings, keyring) }
-        let driver = try await openDatabase(settings)
+        let driver = try await openDatabase(settings, logger: logger)
         let store = SQLStore(driver: driver, remembersRows: remembersRows)
-        try await store.migrate()
-        let standing = try await KeysetCheck.run(store: store, keyring: keyring, clock: .system)
+        let standing = try await startingUp(settings) {
+            try await store.migrate()
+            if let driver = driver as? PostgreSQLDriver { try await checkPrivileges(driver) }
+            return try await KeysetCheck.run(store: store, keyring: keyring, clock: .system)
+        }
         let client = HTTPProbeTransport.makeClient()
         let vault = KeyVault(
             store: store, sealing: KeySealing(keyring: keyring), catalogue: catalogue,
@@ -104,7 +107,17 @@ struct Node {
         }
     }
 
-    static func openDatabase(_ settings: Settings) async throws -> any SQLDriver {
+    private static func checkPrivileges(_ driver: PostgreSQLDriver) async throws {
+        let missing = try await driver.missingPrivileges()
+        guard missing.isEmpty else {
+            throw LatchkeyError(
+                .configuration, "the database role lacks \(missing.joined(separator: ", "))",
+                hint: PostgreSQLError.lacksPrivilege.hint)
+        }
+    }
+
+    /// - Parameter logger: told why connections cannot be made while the service runs.
+    static func openDatabase(_ settings: Settings, logger: Logger? = nil) async throws -> any SQLDriver {
         switch try databaseURL(settings) {
         case .sqlite(let path):
             let readers = max(2, min(8, ProcessInfo.processInfo.activeProcessorCount))
@@ -117,7 +130,12 @@ struct Node {
                     "\(Setting.databaseConnections.name) is \(connections), and not from \(PostgreSQLConfiguration.fewestConnections) to 1000"
                 )
             }
-            return try PostgreSQLDriver(try PostgreSQLConfiguration(url: url, connections: Int(connections)))
+            var configuration = try PostgreSQLConfiguration(url: url, connections: Int(connections))
+            if let logger {
+                let troubles = ConnectionTroubles(logger: logger)
+                configuration.onTrouble = { troubles.note($0) }
+            }
+            return try PostgreSQLDriver(configuration)
         }
     }
 
@@ -125,7 +143,8 @@ struct Node {
     /// a moment: then whoever started us may start us again.
     private static func startingUp<R>(_ settings: Settings, _ body: () async throws -> R) async throws -> R {
         do { return try await body() } catch let error as LatchkeyError where error.code == .storeUnavailable {
-            guard case .sqlite = try databaseURL(settings) else { throw error }
+            let isSQLite = if case .sqlite = try databaseURL(settings) { true } else { false }
+            guard isSQLite || error == PostgreSQLError.lacksPrivilege else { throw error }
             throw LatchkeyError(.configuration, error.reason, hint: error.hint)
         }
     }

@@ -111,10 +111,11 @@ extension ImportCommand {
                     .configuration, "either --from or --from-env is needed, and not both",
                     hint: "--from-env NAME names the environment variable that holds the old database's URL")
             }
-            if ReferenceDatabase.isSame(url, try Self.ours(settings)) {
+            if table == KeyTable.user.rawValue, ReferenceDatabase.isSame(url, try Self.ours(settings)) {
                 throw LatchkeyError(
-                    .configuration, "the database to read is the one in DATABASE_URL, which is Latchkey's own",
-                    hint: "give Latchkey a database of its own")
+                    .configuration, "the table to read is Latchkey's own, in the database of DATABASE_URL",
+                    hint: "give Latchkey a database of its own; or rename the old table first, and name it with --table"
+                )
             }
             return url
         }

@@ -41,9 +41,6 @@ struct ImportRun {
     /// What the source's keys are opened from: whether a line about it belongs into the summary.
     let opens: Bool
 
-    /// On a terminal that many lines; the rest is in the report.
-    private static let mostLines = 20
-
     init(_ options: ImportOptions, _ settings: Settings, isDryRun: Bool, opens: Bool) {
         self.settings = settings
         self.options = options
@@ -72,9 +69,7 @@ struct ImportRun {
 
     private func run(_ source: some ImportSource, _ importer: KeyImporter, _ report: ImportReport?) async throws {
         var source = source
-        var tally = ImportTally()
-        var lines: [String] = []
-        var unshown = 0
+        var outcome = ImportOutcome(report: report)
         let clock = ContinuousClock()
         let start = clock.now
         var progress = ImportProgress(unit: source.unit, total: source.total)
@@ -82,46 +77,25 @@ struct ImportRun {
             while true {
                 let steps = try await source.nextBatch()
                 if steps.isEmpty { break }
-                for result in try await importer.run(steps) {
-                    tally.count(result.outcome)
-                    try report?.add(result)
-                    guard let line = Self.line(result) else { continue }
-                    if lines.count < Self.mostLines { lines.append(line) } else { unshown += 1 }
-                }
+                for result in try await importer.run(steps) { try outcome.add(result) }
                 progress.advance(to: source.position)
             }
         } catch {
             progress.end()
-            if tally.stored > 0 {
-                Console.note("latchkey: \(tally.stored) were stored; run the import again for the rest")
-            }
+            let stored = outcome.tally.stored
+            if stored > 0 { Console.note("latchkey: \(stored) were stored; run the import again for the rest") }
             throw error
         }
         progress.end()
-        for line in lines { Console.print(line) }
-        if unshown > 0 {
-            let place = options.report.map { "\($0) has them all" } ?? "--report FILE writes them all"
-            Console.print("… and \(unshown) more; \(place)")
-        }
-        summarise(tally, clock.now - start)
+        outcome.printLines(report: options.report)
+        summarise(outcome.tally, clock.now - start)
         // Rows that were counted and not seen: nobody is to believe that all of them are here.
         let missing = source.unit == "rows" ? max(0, (source.total ?? 0) - source.position) : 0
         if missing > 0 {
-            Console.note("latchkey: warning: \(missing) rows were counted at the start and not seen: deleted meanwhile?")
+            Console.note(
+                "latchkey: warning: \(missing) rows were counted at the start and not seen; were they deleted?")
         }
-        guard tally.isComplete, missing == 0 else { throw ExitCode(1) }
-    }
-
-    /// One line for what was not imported; nil for what is in Latchkey now.
-    private static func line(_ result: ImportResult) -> String? {
-        let item = result.item
-        let place = [item.place, item.user, item.provider].filter { !$0.isEmpty }.joined(separator: "  ")
-        switch result.outcome {
-        case .stored, .alreadyThere: return nil
-        case .kept: return "\(place)  kept: another key is stored; --replace takes this one"
-        case .wouldNotOpen(let reason): return "\(place)  would not open: \(reason)"
-        case .refused(let reason): return "\(place)  not imported: \(reason)"
-        }
+        guard outcome.tally.isComplete, missing == 0 else { throw ExitCode(1) }
     }
 
     private func summarise(_ tally: ImportTally, _ time: Duration) {
@@ -139,5 +113,44 @@ struct ImportRun {
     private static func shown(_ seconds: Double) -> String {
         let tenths = Int((seconds * 10).rounded())
         return "\(tenths / 10).\(tenths % 10)"
+    }
+}
+
+/// What became of the keys so far: counted, written to the report, and the first few kept to be shown at the end.
+private struct ImportOutcome {
+    private(set) var tally = ImportTally()
+    private let report: ImportReport?
+    private var lines: [String] = []
+    private var unshown = 0
+
+    private static let mostLines = 20
+
+    init(report: ImportReport?) { self.report = report }
+
+    mutating func add(_ result: ImportResult) throws {
+        tally.count(result.outcome)
+        try report?.add(result)
+        guard let line = Self.line(result) else { return }
+        if lines.count < Self.mostLines { lines.append(line) } else { unshown += 1 }
+    }
+
+    /// - Parameter report: the report's path, where there is one.
+    func printLines(report: String?) {
+        for line in lines { Console.print(line) }
+        guard unshown > 0 else { return }
+        let place = report.map { "\($0) has them all" } ?? "--report FILE writes them all"
+        Console.print("… and \(unshown) more; \(place)")
+    }
+
+    /// One line for what was not imported; nil for what is in Latchkey now.
+    private static func line(_ result: ImportResult) -> String? {
+        let item = result.item
+        let place = [item.place, item.user, item.provider].filter { !$0.isEmpty }.joined(separator: "  ")
+        switch result.outcome {
+        case .stored, .alreadyThere: return nil
+        case .kept: return "\(place)  kept: another key is stored; --replace takes this one"
+        case .wouldNotOpen(let reason): return "\(place)  would not open: \(reason)"
+        case .refused(let reason): return "\(place)  not imported: \(reason)"
+        }
     }
 }

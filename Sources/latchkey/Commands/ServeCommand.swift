@@ -68,7 +68,7 @@ private struct Service {
         let serviceToken = try Identity.serviceToken(settings)
         let configuredSetupToken = try Identity.setupToken(settings)
         let globalFallback = try settings.flag(.globalFallback)
-        let node = try await Node.open(settings, remembersRows: true)
+        let node = try await Node.open(settings, remembersRows: true, logger: logger)
         let isSetUp = try await SetupGate.isFinished(node.store)
         let madeToken = isSetUp || configuredSetupToken != nil ? nil : SetupToken.make()
         warnAboutRoot(node.standing, logger)
@@ -103,7 +103,10 @@ private struct Service {
         let application = server.application(
             hostname: hostname, port: port, logger: logger, services: services
         ) { port in await announcement.print(port: port) }
-        try await serve(application, logger, hostname: hostname, port: port)
+        do { try await serve(application, logger, hostname: hostname, port: port) } catch {
+            await node.close()
+            throw error
+        }
         await uses.flush()
         await node.close()
         logger.info("stopped")

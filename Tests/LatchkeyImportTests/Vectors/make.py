@@ -85,7 +85,14 @@ def derivations() -> list[dict]:
             for user in USERS[number % 4 :][:1] if slow else USERS:
                 key = derive(secret.encode(), user.encode())
                 cases.append(
-                    {"derivation": name, **options, "secret": secret, "user_id": user, "key": b64(key), "token": seal(key)}
+                    {
+                        "derivation": name,
+                        **options,
+                        "secret": secret,
+                        "user_id": user,
+                        "key": b64(key),
+                        "token": seal(key),
+                    }
                 )
     return cases
 
@@ -99,7 +106,7 @@ def flipped(token: str, place: int, bit: int = 1) -> str:
 def tokens() -> list[dict]:
     """What stands in `encrypted_key`, and whether it is to open.
 
-    `Fernet.decrypt` agrees once bytea and the second base64 are undone, but for two tokens in a row: it reads the first.
+    `Fernet.decrypt` agrees once bytea and the second base64 are undone, but for two tokens in a row: it reads one.
     """
     key = sha(b"poison")
     good = seal(key)
@@ -146,7 +153,12 @@ def librechat() -> dict:
     def ctr(text: str, vector: bytes) -> str:
         return Cipher(algorithms.AES256(key), modes.CTR(vector)).encryptor().update(text.encode()).hex()
 
-    plain = ["k", "sk-librechat-0123456789abcdef", json.dumps({"apiKey": "sk-x", "baseURL": ""}), "caf\u00e9 \u2603" * 20]
+    plain = [
+        "k",
+        "sk-librechat-0123456789abcdef",
+        json.dumps({"apiKey": "sk-x", "baseURL": ""}),
+        "caf\u00e9 \u2603" * 20,
+    ]
     # A counter that runs over shows whether all of its 128 bits count.
     vectors = [IV, b"\xff" * 16]
     cases = []
