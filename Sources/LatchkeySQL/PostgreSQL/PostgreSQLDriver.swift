@@ -125,7 +125,7 @@ extension PostgreSQLDriver {
                     _ = try transaction.begin()
                     if try Self.step(migration, of: migrations, in: transaction) { run.append(migration) }
                     try transaction.commit()
-                } catch PostgreSQLFailure.refused(.insufficientPrivilege) {
+                } catch PostgreSQLFailure.refused(let state) where state.isAboutPrivileges {
                     try transaction.rollback()
                     throw LatchkeyError(
                         .configuration, "the database role may not migrate the schema (SQLSTATE 42501)",

@@ -17,6 +17,9 @@ struct SQLState: RawRepresentable, Hashable, Sendable {
     static let queryCanceled = SQLState(rawValue: "57014")
     static let lockNotAvailable = SQLState(rawValue: "55P03")
 
+    /// 3F000: no schema that the role may use.
+    var isAboutPrivileges: Bool { self == .insufficientPrivilege || rawValue == "3F000" }
+
     /// The database undid the transaction for the sake of others: the same again may well succeed.
     var isWorthARetry: Bool { self == .serializationFailure || self == .deadlockDetected }
 
@@ -38,7 +41,8 @@ package enum PostgreSQLError {
         .storeUnavailable, "the connection to the database was lost, or it did not answer in time",
         hint: "it is connected to again by itself; look at the database server")
     static let unreachable = LatchkeyError(
-        .storeUnavailable, "the database cannot be reached", hint: "it is connected to again by itself; the log has why")
+        .storeUnavailable, "the database cannot be reached", hint: "it is connected to again by itself; the log has why"
+    )
     static let outcomeUnknown = LatchkeyError(
         .storeUnavailable, "the database was lost while it committed, and whether this was stored is not known yet",
         hint: "look at the status before trying again")

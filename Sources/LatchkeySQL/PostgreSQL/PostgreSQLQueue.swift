@@ -15,6 +15,8 @@ final class PostgreSQLQueue<Job: PostgreSQLJob>: @unchecked Sendable {
     private var jobs: [Job] = []
     private var isClosed = false
     private var lastTaken = ContinuousClock.now
+    /// When the first of the jobs that wait now began to.
+    private var waitingSince = ContinuousClock.now
 
     init(capacity: Int) { self.capacity = capacity }
 
@@ -23,6 +25,7 @@ final class PostgreSQLQueue<Job: PostgreSQLJob>: @unchecked Sendable {
         condition.lock()
         let refusal = isClosed ? PostgreSQLError.closed : jobs.count >= capacity ? PostgreSQLError.busy : nil
         if refusal == nil {
+            if jobs.isEmpty { waitingSince = .now }
             jobs.append(job)
             condition.signal()
         }
@@ -61,12 +64,13 @@ final class PostgreSQLQueue<Job: PostgreSQLJob>: @unchecked Sendable {
         return taken
     }
 
-    /// Fails the jobs whose time is up, or all of them, if nobody else has taken any lately: some connections may
-    /// be refused while others are as good as ever.
+    /// Fails the jobs whose time is up, or all of them, if nobody has taken any for a while: some connections may be
+    /// refused while others are as good as ever, and those are woken.
     func expire(_ error: any Error, all: Bool = false) {
         let now = ContinuousClock.now
         condition.lock()
-        let all = all && now - lastTaken > .seconds(2)
+        let all = all && now - lastTaken > .seconds(2) && now - waitingSince > .seconds(1)
+        condition.broadcast()
         let expired = jobs.filter { all || $0.deadline <= now }
         if !expired.isEmpty { jobs.removeAll { all || $0.deadline <= now } }
         condition.unlock()
