@@ -50,15 +50,29 @@ final class PostgreSQLAppender: Sendable {
             if state.endsTheSession { connection.giveUp() }
             // Nothing of it was committed. One by one: whoever is refused is refused alone.
             if jobs.count > 1, connection.isUsable {
-                for job in jobs { run([job], on: connection, queue, patience) }
+                runOneByOne(jobs, on: connection, queue, patience)
             } else if state.isWorthARetry || state.endsTheSession {
                 queue.putBack(jobs.filter { $0.mayTryAgain(after: state) })
+            } else if !connection.isUsable {
+                queue.putBack(jobs.filter { $0.mayTryAgain() })
             } else {
                 for job in jobs { job.fail(PostgreSQLError.error(state)) }
             }
         } catch {
             connection.giveUp()
             queue.putBack(jobs.filter { $0.mayTryAgain() })
+        }
+    }
+
+    private static func runOneByOne(
+        _ jobs: [Append], on connection: PostgreSQLConnection, _ queue: PostgreSQLQueue<Append>, _ patience: Duration
+    ) {
+        for (index, job) in jobs.enumerated() {
+            // What an earlier one left unanswered would be taken for the answer to this one.
+            guard connection.isUsable, connection.isIdle else {
+                return queue.putBack(jobs[index...].filter { $0.mayTryAgain() })
+            }
+            if job.mayTryAgain() { run([job], on: connection, queue, patience) }
         }
     }
 
@@ -83,8 +97,12 @@ final class PostgreSQLAppender: Sendable {
             }
             if let state = try connection.drain(until: deadline) { throw PostgreSQLFailure.refused(state) }
             return counts
+        } catch PostgreSQLFailure.refused(let state) where state.endsTheSession {
+            // A pooler says so too when its server went away after the commit: that is no answer to it.
+            for job in jobs { job.inDoubt = attempt }
+            throw PostgreSQLFailure.lost
         } catch PostgreSQLFailure.refused(let state) {
-            if !connection.isIdle { _ = try connection.drain(until: deadline) }
+            connection.drainOrGiveUp(within: patience)
             throw PostgreSQLFailure.refused(state)
         } catch {
             for job in jobs { job.inDoubt = attempt }
@@ -111,7 +129,7 @@ final class PostgreSQLAppender: Sendable {
     ) {
         var left: [Append] = []
         for job in jobs {
-            guard let attempt = job.inDoubt, connection.isUsable else {
+            guard let attempt = job.inDoubt, connection.isUsable, job.deadline > .now else {
                 left.append(job)
                 continue
             }

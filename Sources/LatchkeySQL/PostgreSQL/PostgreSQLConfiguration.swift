@@ -40,7 +40,7 @@ package struct PostgreSQLConfiguration: Sendable {
         self.waiting = waiting
     }
 
-    var statementMilliseconds: Int { Int(patience.components.seconds * 1000) }
+    var statementMilliseconds: Int { Int(max(1, patience.components.seconds)) * 1000 }
 
     static let readers = 2
     var workers: Int { connections - Self.readers - 2 }

@@ -46,14 +46,13 @@ package final class PostgreSQLConnection {
             guard PQstatus(handle) == CONNECTION_OK else { throw PostgreSQLError.connecting(handle) }
             // Notices go nowhere: by default libpq writes them to standard error.
             _ = PQsetNoticeProcessor(handle, { _, _ in }, nil)
-            let backend = try Self.identify(handle)
+            guard PQsetnonblocking(handle, 1) == 0 else { throw PostgreSQLError.lost }
+            let backend = try Self.identify(handle, configuration)
             // PgBouncer makes up the process id that it tells its clients.
             isPooled = backend.processID != Int64(PQbackendPID(handle))
             self.backend = backend
             if !isPooled { try Self.settle(handle, configuration) }
-            guard PQenterPipelineMode(handle) == 1, PQsetnonblocking(handle, 1) == 0 else {
-                throw PostgreSQLError.lost
-            }
+            guard PQenterPipelineMode(handle) == 1 else { throw PostgreSQLError.lost }
         } catch {
             PQfinish(handle)
             throw error
@@ -63,10 +62,11 @@ package final class PostgreSQLConnection {
 
     deinit { PQfinish(handle) }
 
-    private static func identify(_ handle: OpaquePointer) throws -> Backend {
+    private static func identify(
+        _ handle: OpaquePointer, _ configuration: PostgreSQLConfiguration
+    ) throws -> Backend {
         let sql = "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
-        guard let answer = PQexec(handle, sql) else { throw PostgreSQLError.lost }
-        let result = PostgreSQLResult(answer)
+        let result = try ask(sql, handle, until: .now + configuration.patience)
         var backend: Backend?
         result.forEachRow { row in
             if let id = row.integer(0) { backend = Backend(processID: id, startedAt: row.text(1) ?? "") }
@@ -79,8 +79,24 @@ package final class PostgreSQLConnection {
     private static func settle(_ handle: OpaquePointer, _ configuration: PostgreSQLConfiguration) throws {
         let timeout = configuration.statementMilliseconds
         let sql = "SET statement_timeout = \(timeout); SET idle_in_transaction_session_timeout = \(timeout * 4)"
-        guard let answer = PQexec(handle, sql) else { throw PostgreSQLError.lost }
-        guard PostgreSQLResult(answer).status == PGRES_COMMAND_OK else { throw PostgreSQLError.connecting(handle) }
+        let result = try ask(sql, handle, until: .now + configuration.patience)
+        guard result.status == PGRES_COMMAND_OK else { throw PostgreSQLError.connecting(handle) }
+    }
+
+    /// The last result of simple statements. `connect_timeout` ends with the log-in: a pooler whose database is away, or
+    /// a server that stopped right then, would be waited for without end by `PQexec`.
+    private static func ask(
+        _ sql: String, _ handle: OpaquePointer, until deadline: Instant
+    ) throws -> PostgreSQLResult {
+        guard PQsendQuery(handle, sql) == 1 else { throw PostgreSQLError.connecting(handle) }
+        var last: PostgreSQLResult?
+        while true {
+            do { try waitForResult(of: handle, until: deadline) } catch { throw PostgreSQLError.lost }
+            guard let answer = PQgetResult(handle) else { break }
+            last = PostgreSQLResult(answer)
+        }
+        guard let last else { throw PostgreSQLError.lost }
+        return last
     }
 
     var socket: Int32 { PQsocket(handle) }
@@ -144,7 +160,7 @@ extension PostgreSQLConnection {
     func sendFlushRequest() throws { try sent(PQsendFlushRequest(handle)) }
 
     private func sent(_ status: Int32) throws {
-        guard status == 1 else { throw PostgreSQLFailure.lost }
+        guard status == 1, !isGivenUp else { throw PostgreSQLFailure.lost }
     }
 }
 
@@ -176,6 +192,11 @@ extension PostgreSQLConnection {
         return refusal
     }
 
+    /// The same where nobody asks what was refused.
+    func drainOrGiveUp(within time: Duration) {
+        do { _ = try drain(until: .now + time) } catch { giveUp() }
+    }
+
     private func receiveOne(until deadline: Instant) throws -> (Expected, PostgreSQLResult?) {
         let kind = expected[nextExpected]
         let result = try nextResult(of: kind, until: deadline)
@@ -191,6 +212,7 @@ extension PostgreSQLConnection {
     }
 
     private func nextResult(of kind: Expected, until deadline: Instant) throws -> PostgreSQLResult {
+        guard !isGivenUp else { throw PostgreSQLFailure.lost }
         try waitForResult(until: deadline)
         guard let answer = PQgetResult(handle) else { throw PostgreSQLFailure.lost }
         let result = PostgreSQLResult(answer)
@@ -210,12 +232,16 @@ extension PostgreSQLConnection {
     }
 
     private func waitForResult(until deadline: Instant) throws {
+        try Self.waitForResult(of: handle, until: deadline)
+    }
+
+    private static func waitForResult(of handle: OpaquePointer, until deadline: Instant) throws {
         while true {
             let unsent = PQflush(handle)
             guard unsent >= 0 else { throw PostgreSQLFailure.lost }
             if unsent == 0, PQisBusy(handle) == 0 { return }
             let events = Int16(POLLIN) | (unsent == 1 ? Int16(POLLOUT) : 0)
-            guard Self.wait(for: events, on: socket, until: deadline) else { throw PostgreSQLFailure.lost }
+            guard wait(for: events, on: PQsocket(handle), until: deadline) else { throw PostgreSQLFailure.lost }
             guard PQconsumeInput(handle) == 1 else { throw PostgreSQLFailure.lost }
         }
     }

@@ -24,7 +24,13 @@ struct SQLState: RawRepresentable, Hashable, Sendable {
     var isWorthARetry: Bool { self == .serializationFailure || self == .deadlockDetected }
 
     /// The session is of no more use: the server is going away, or is not the one that may be written to.
-    var endsTheSession: Bool { rawValue.hasPrefix("57P") || rawValue.hasPrefix("08") || self == .readOnly }
+    ///
+    /// 0A000 and 26000 are a prepared statement whose table has changed, or that somebody took away; 25P03 is an idle
+    /// transaction that the server ended.
+    var endsTheSession: Bool {
+        rawValue.hasPrefix("57P") || rawValue.hasPrefix("08") || self == .readOnly
+            || ["0A000", "26000", "25P03"].contains(rawValue)
+    }
 }
 
 /// What went wrong between us and the server.

@@ -8,9 +8,12 @@ protocol PostgreSQLJob: AnyObject, Sendable {
 }
 
 /// Jobs on their way to the threads that have connections: bounded, in order, each with its deadline.
-// SAFETY: everything that changes is touched between `condition.lock()` and `unlock()` only.
+// SAFETY: what changes is touched under `condition` only, `isEnding` under `pausing`.
 final class PostgreSQLQueue<Job: PostgreSQLJob>: @unchecked Sendable {
     private let condition = NSCondition()
+    /// Apart from the other, or a new job would wake who has no connection in place of who has.
+    private let pausing = NSCondition()
+    private var isEnding = false
     private let capacity: Int
     private var jobs: [Job] = []
     private var isClosed = false
@@ -79,13 +82,16 @@ final class PostgreSQLQueue<Job: PostgreSQLJob>: @unchecked Sendable {
 
     /// Waits without holding up a close.
     func pause(until time: ContinuousClock.Instant) {
-        condition.lock()
-        defer { condition.unlock() }
-        while !isClosed {
+        pausing.lock()
+        defer { pausing.unlock() }
+        // At the end, too, no faster than this.
+        let time = isEnding ? min(time, .now + .milliseconds(50)) : time
+        let wasEnding = isEnding
+        while isEnding == wasEnding {
             let left = ContinuousClock.now.duration(to: time)
             guard left > .zero else { return }
             let seconds = Double(left.components.seconds) + Double(left.components.attoseconds) / 1e18
-            _ = condition.wait(until: Date(timeIntervalSinceNow: seconds))
+            _ = pausing.wait(until: Date(timeIntervalSinceNow: seconds))
         }
     }
 
@@ -95,5 +101,9 @@ final class PostgreSQLQueue<Job: PostgreSQLJob>: @unchecked Sendable {
         isClosed = true
         condition.broadcast()
         condition.unlock()
+        pausing.lock()
+        isEnding = true
+        pausing.broadcast()
+        pausing.unlock()
     }
 }

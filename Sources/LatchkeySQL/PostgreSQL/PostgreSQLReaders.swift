@@ -40,6 +40,8 @@ final class PostgreSQLReaders: Sendable {
     }
 
     private static func run(_ reads: [Read], on connection: PostgreSQLConnection, _ queue: PostgreSQLQueue<Read>) {
+        // What an earlier one left unanswered would be taken for the answer to this one.
+        guard connection.isUsable, connection.isIdle else { return queue.putBack(reads.filter { $0.mayTryAgain() }) }
         var unanswered = reads[...]
         do {
             for read in reads { try connection.send(read.call) }
@@ -57,7 +59,7 @@ final class PostgreSQLReaders: Sendable {
                 // It says nothing about the statement: another connection may answer it.
                 connection.giveUp()
             } else {
-                _ = try? connection.drain(until: .now + .seconds(2))
+                connection.drainOrGiveUp(within: .seconds(2))
                 if let read = unanswered.popFirst() { read.fail(PostgreSQLError.error(state)) }
             }
         } catch {

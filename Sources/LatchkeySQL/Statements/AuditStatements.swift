@@ -41,11 +41,11 @@ enum AuditStatements {
         "audit_events.find",
         """
         SELECT 1 FROM audit_events
-        WHERE id > (SELECT COALESCE(MAX(id), 0) - 1000000 FROM audit_events) AND at = $1 AND actor_kind = $2
+        WHERE id > (SELECT COALESCE(MAX(id), 0) - 200000 FROM audit_events) AND at = $1 AND actor_kind = $2
             AND actor_id IS NOT DISTINCT FROM $3 AND action = $4 AND owner_kind IS NOT DISTINCT FROM $5
             AND user_id IS NOT DISTINCT FROM $6 AND provider IS NOT DISTINCT FROM $7
             AND name IS NOT DISTINCT FROM $8 AND request_id IS NOT DISTINCT FROM $9
-        LIMIT 1
+        ORDER BY id DESC LIMIT 1
         """, scope: .everyone)
 
     static func values(_ event: AuditEvent) -> [SQLValue] {
