@@ -14,7 +14,7 @@ final class PostgreSQLAppender: Sendable {
         self.queue = queue
         let patience = configuration.patience
         self.patience = patience
-        session = PostgreSQLSession(configuration, queue: queue, batch: Self.batch) { connection, jobs in
+        session = PostgreSQLSession(configuration, queue: queue, batch: Self.batch, isEager: true) { connection, jobs in
             Self.run(jobs, on: connection, queue, patience)
         }
         session.start(named: "pg-append")

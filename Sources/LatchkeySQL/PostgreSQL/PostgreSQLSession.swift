@@ -10,6 +10,7 @@ final class PostgreSQLSession<Job: PostgreSQLJob>: @unchecked Sendable {
     private let configuration: PostgreSQLConfiguration
     private let queue: PostgreSQLQueue<Job>
     private let batch: Int
+    private let isEager: Bool
     private let work: Work
     private var connection: PostgreSQLConnection?
     private var failures = 0
@@ -17,11 +18,14 @@ final class PostgreSQLSession<Job: PostgreSQLJob>: @unchecked Sendable {
 
     /// - Parameters:
     ///   - batch: how many jobs are taken at once.
+    ///   - isEager: connects at once and not for the first job. Each kind of work has one that does: where the server
+    ///     gives fewer connections than are wanted, one kind must not take all of them.
     ///   - work: ends every job that it is given, or puts it back. Leaves the connection idle, or lost.
     init(
         _ configuration: PostgreSQLConfiguration, queue: PostgreSQLQueue<Job>, batch: Int,
-        first connection: PostgreSQLConnection? = nil, work: @escaping Work
+        first connection: PostgreSQLConnection? = nil, isEager: Bool = false, work: @escaping Work
     ) {
+        self.isEager = isEager
         self.configuration = configuration
         self.queue = queue
         self.batch = batch
@@ -43,6 +47,7 @@ final class PostgreSQLSession<Job: PostgreSQLJob>: @unchecked Sendable {
     func waitForEnd() { ended.wait() }
 
     private func run() {
+        if isEager { _ = connect() }
         while queue.waitForJobs() {
             guard let connection = connect() else { continue }
             let jobs = queue.take(batch)

@@ -10,8 +10,8 @@ final class PostgreSQLWorkers: Sendable {
         let queue = PostgreSQLQueue<TransactionJob>(capacity: configuration.waiting)
         self.queue = queue
         patience = configuration.patience
-        sessions = (0..<configuration.workers).map { _ in
-            PostgreSQLSession(configuration, queue: queue, batch: 1) { connection, jobs in
+        sessions = (0..<configuration.workers).map { index in
+            PostgreSQLSession(configuration, queue: queue, batch: 1, isEager: index == 0) { connection, jobs in
                 queue.putBack(jobs.filter { !$0.run(on: connection) })
             }
         }
