@@ -45,6 +45,7 @@ private class TransactionJob: PostgreSQLJob, @unchecked Sendable {
     func fail(_ error: any Error) {}
 }
 
+// SAFETY: as its base class: one thread at a time.
 private final class TypedTransactionJob<R: Sendable>: TransactionJob, @unchecked Sendable {
     private let evidence: SQLEvidence?
     private let patience: Duration
