@@ -36,6 +36,9 @@ let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioFoundation: Target.Dependency = .product(name: "NIOFoundationCompat", package: "swift-nio")
 let nioHTTPTypes: Target.Dependency = .product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioHTTP2: Target.Dependency = .product(name: "NIOHTTP2", package: "swift-nio-http2")
 
 let package = Package(
     name: "latchkey",
@@ -59,6 +62,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-system.git", from: "1.8.1"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-nio-http2.git", from: "1.46.0"),
         .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
         .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
     ],
@@ -74,7 +79,7 @@ let package = Package(
                 "LatchkeyCrypto", crypto, asyncHTTPClient, lifecycle, logging, yams, nioCore, nioPosix, nioHTTP1,
                 nioFoundation,
             ],
-            resources: [.embedInCode("Resources/providers.yaml")]),
+            resources: [.embedInCode("Resources/providers.yaml"), .embedInCode("Resources/prices.csv")]),
         .target(
             name: "LatchkeySQL",
             dependencies: [
@@ -84,9 +89,16 @@ let package = Package(
             name: "LatchkeyImport",
             dependencies: ["LatchkeySQL", "LatchkeyCore", "LatchkeyCrypto", "Fernet", crypto, cryptoExtras]),
         .target(
+            name: "LatchkeyGateway",
+            dependencies: [
+                "LatchkeyCore", "LatchkeyCrypto", logging, httpTypes, nioCore, nioPosix, nioHTTP1, nioHTTPTypes,
+                nioTLS, nioSSL, nioHTTP2,
+            ]),
+        .target(
             name: "LatchkeyServer",
             dependencies: [
-                "LatchkeyCore", "LatchkeyCrypto", "Fernet", crypto, hummingbird, hummingbirdCore, jwtKit,
+                "LatchkeyGateway", "LatchkeyCore", "LatchkeyCrypto", "Fernet", crypto, hummingbird, hummingbirdCore,
+                jwtKit,
                 asyncHTTPClient,
                 lifecycle, logging, httpTypes, nioCore, nioPosix, nioHTTP1, nioFoundation, nioHTTPTypes,
             ],
@@ -94,8 +106,8 @@ let package = Package(
         .executableTarget(
             name: "latchkey",
             dependencies: [
-                "CLatchkeyShims", "LatchkeyServer", "LatchkeyImport", "LatchkeySQL", "LatchkeyCore", "LatchkeyCrypto",
-                argumentParser,
+                "CLatchkeyShims", "LatchkeyServer", "LatchkeyGateway", "LatchkeyImport", "LatchkeySQL", "LatchkeyCore",
+                "LatchkeyCrypto", argumentParser,
                 configuration,
                 hummingbird, lifecycle, unixSignals, logging, asyncHTTPClient, nioCore, nioHTTP1, yams, systemPackage,
             ]),
@@ -121,9 +133,16 @@ let package = Package(
             ],
             exclude: ["Vectors"]),
         .testTarget(
+            name: "LatchkeyGatewayTests",
+            dependencies: [
+                "LatchkeyGateway", "LatchkeyCore", "LatchkeyCrypto", "LatchkeyTesting", httpTypes, nioCore, nioPosix,
+                nioEmbedded, nioHTTP1, nioHTTPTypes,
+            ]),
+        .testTarget(
             name: "LatchkeyServerTests",
             dependencies: [
-                "LatchkeyServer", "LatchkeyCore", "LatchkeyCrypto", "LatchkeySQL", "LatchkeyTesting", crypto,
+                "LatchkeyServer", "LatchkeyGateway", "LatchkeyCore", "LatchkeyCrypto", "LatchkeySQL", "LatchkeyTesting",
+                crypto,
                 hummingbird,
                 hummingbirdTesting, jwtKit, httpTypes, nioCore, nioEmbedded, nioHTTP1,
             ]),

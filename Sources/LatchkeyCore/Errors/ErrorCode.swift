@@ -64,6 +64,24 @@ extension ErrorCode {
     public static let integrity = Self("integrity", 500, "A stored key failed its integrity check")
 }
 
+// Access tokens, budgets, the gateway
+extension ErrorCode {
+    public static let tokenNotFound = Self("token_not_found", 404, "There is no such access token")
+    public static let invalidToken = Self("invalid_token", 400, "The access token cannot be made like this")
+    public static let invalidLimit = Self("invalid_limit", 400, "The limit is not usable")
+    public static let budgetNotFound = Self("budget_not_found", 404, "There is no such budget")
+    public static let invalidUsage = Self("invalid_usage", 400, "The usage event is not usable")
+    public static let budgetExceeded = Self("budget_exceeded", 429, "A budget is used up")
+    public static let modelNotAllowed = Self("model_not_allowed", 403, "The access token is not for this model")
+    public static let credentialInURL = Self("credential_in_url", 400, "A credential stands in the URL")
+    public static let unsafePath = Self("unsafe_path", 400, "The path is not usable")
+    public static let destinationRefused = Self("destination_refused", 403, "The key may not be sent there")
+    public static let upstreamUnreachable = Self("upstream_unreachable", 502, "The provider cannot be reached")
+    public static let upstreamFailed = Self("upstream_failed", 502, "The provider's answer cannot be used")
+    public static let upstreamTimeout = Self("upstream_timeout", 504, "The provider took too long")
+    public static let tooBusy = Self("too_busy", 503, "There is too much to do at the moment")
+}
+
 // The service itself
 extension ErrorCode {
     public static let configuration = Self("configuration", 500, "The configuration is not usable", exit: 2)

@@ -34,6 +34,7 @@ package struct Problem: Sendable {
     var response: Response {
         var headers: HTTPFields = [.contentType: Self.contentType]
         if error.code == .unauthorized { headers[.wwwAuthenticate] = "Bearer" }
+        if let seconds = error.retryAfter { headers[.retryAfter] = "\(seconds)" }
         return Response(
             status: HTTPResponse.Status(code: error.code.status), headers: headers, body: ResponseBody(byteBuffer: body)
         )
