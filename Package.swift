@@ -109,7 +109,9 @@ let package = Package(
                 "CLatchkeyShims", "LatchkeyServer", "LatchkeyGateway", "LatchkeyImport", "LatchkeySQL", "LatchkeyCore",
                 "LatchkeyCrypto", argumentParser,
                 configuration,
-                hummingbird, lifecycle, unixSignals, logging, asyncHTTPClient, nioCore, nioHTTP1, yams, systemPackage,
+                hummingbird, lifecycle, unixSignals, logging, asyncHTTPClient, nioCore, nioPosix, nioHTTP1, nioSSL,
+                yams,
+                systemPackage,
             ]),
         .executableTarget(name: "LatchkeyBench", dependencies: ["LatchkeySQL", argumentParser]),
         .target(name: "LatchkeyTesting", dependencies: ["LatchkeyCore", "LatchkeyCrypto", crypto]),
@@ -119,7 +121,9 @@ let package = Package(
             exclude: ["Vectors"]),
         .testTarget(
             name: "LatchkeyCoreTests",
-            dependencies: ["LatchkeyCore", "LatchkeyCrypto", "LatchkeySQL", "LatchkeyTesting", crypto, logging]),
+            dependencies: [
+                "LatchkeyCore", "LatchkeyCrypto", "LatchkeySQL", "LatchkeyTesting", crypto, logging, nioCore, nioPosix,
+            ]),
         .testTarget(
             name: "LatchkeySQLTests",
             dependencies: [

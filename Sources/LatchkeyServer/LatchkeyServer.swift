@@ -1,7 +1,9 @@
 package import Hummingbird
 import HummingbirdCore
 package import LatchkeyCore
+package import LatchkeyGateway
 package import Logging
+import NIOCore
 import NIOPosix
 package import ServiceLifecycle
 
@@ -14,6 +16,8 @@ package struct LatchkeyServer: Sendable {
         package var authentication: Authentication
         package var cors: CORSPolicy
         package var limits: ServerLimits
+        /// nil: there is none.
+        package var gateway: Gateway?
 
         package init(
             vault: KeyVault, resolver: KeyResolver, gate: SetupGate, authentication: Authentication,
@@ -40,6 +44,7 @@ package struct LatchkeyServer: Sendable {
         ).add(to: &table)
         ServiceRoutes(resolver: parts.resolver, authentication: parts.authentication).add(to: &table)
         OpenRoutes(store: parts.vault.store, catalogue: parts.vault.catalogue).add(to: &table)
+        table.addGateway()
         routes = table
     }
 
@@ -58,13 +63,15 @@ package struct LatchkeyServer: Sendable {
         onListening: @escaping @Sendable (Int) async -> Void = { _ in }
     ) -> some ApplicationProtocol {
         let limits = parts.limits
+        let gateway = parts.gateway
         var http = HTTP1Channel.Configuration(
-            additionalChannelHandlers: [RequestGuard(limits: limits)], idleTimeout: limits.idle,
+            additionalChannelHandlers: Self.handlers(limits, gateway),
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: limits.headerBytes, maxHeaderListSize: limits.headerBytes,
                 maxHeaderFieldCount: limits.headerFields))
-        http.idleTimeout = limits.idle
-        let executors = EventLoopExecutors(group: MultiThreadedEventLoopGroup.singleton)
+        // The guard ends what is idle: it sees the gateway's requests too.
+        http.idleTimeout = nil
+        let executors = gateway?.executors ?? EventLoopExecutors(group: MultiThreadedEventLoopGroup.singleton)
         let configuration = http
         return Application(
             router: router,
@@ -77,5 +84,10 @@ package struct LatchkeyServer: Sendable {
                 availableConnectionsDelegate: MaximumAvailableConnections(limits.connections, logger: logger)),
             services: services, onServerRunning: { channel in await onListening(channel.localAddress?.port ?? port) },
             logger: logger)
+    }
+
+    private static func handlers(_ limits: ServerLimits, _ gateway: Gateway?) -> [any RemovableChannelHandler] {
+        let guardian: any RemovableChannelHandler = RequestGuard(limits: limits)
+        return [guardian] + (gateway.map { [GatewayHandler(gateway: $0)] } ?? [])
     }
 }

@@ -29,6 +29,11 @@ package struct AuditEvent: Sendable, Equatable {
         case keyDeleteAll = "key.delete_all"
         case settingsChange = "settings.change"
         case setupFinish = "setup.finish"
+        case tokenCreate = "token.create"
+        case tokenRevoke = "token.revoke"
+        case tokenRoll = "token.roll"
+        /// An access token was shown whose row does not hold: refused.
+        case tokenUse = "token.use"
     }
 
     package var at: Timestamp

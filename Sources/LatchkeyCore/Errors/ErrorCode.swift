@@ -68,6 +68,7 @@ extension ErrorCode {
 extension ErrorCode {
     public static let tokenNotFound = Self("token_not_found", 404, "There is no such access token")
     public static let invalidToken = Self("invalid_token", 400, "The access token cannot be made like this")
+    public static let missingUser = Self("missing_user", 400, "The user must be named")
     public static let invalidLimit = Self("invalid_limit", 400, "The limit is not usable")
     public static let budgetNotFound = Self("budget_not_found", 404, "There is no such budget")
     public static let invalidUsage = Self("invalid_usage", 400, "The usage event is not usable")

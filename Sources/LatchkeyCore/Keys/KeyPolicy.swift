@@ -36,15 +36,23 @@ package struct KeyPolicy: Sendable {
     ) throws(LatchkeyError) -> String {
         let own = try provider.baseURL(fields: fields)
         guard let given, given.trimmingTrailingSlash.utf8.elementsEqual(own.utf8) == false else { return own }
-        let host = given.dropFirst("https://".count).prefix { $0 != "/" }.lowercased()
-        guard given.utf8.count <= 512, given.utf8.starts(with: "https://".utf8),
-            ProviderAddress.check(given, allowLoopback: false) == .usable, allowedBaseURLHosts.contains(host)
+        guard given.utf8.count <= 512, let parts = ProviderAddress.parts(of: given), parts.isTLS,
+            allows(parts.authority)
         else {
             throw LatchkeyError(
                 .baseURLNotAllowed, "keys for \(provider.id.text) go to the catalogue's address only",
                 hint: "the operator can allow a host in LATCHKEY_ALLOWED_BASE_URL_HOSTS")
         }
         return given.trimmingTrailingSlash
+    }
+
+    /// Whether the operator named this host. Without a port in the operator's entry it is 443 alone. A number is
+    /// refused where it is no place on the public Internet, whether named or not.
+    private func allows(_ authority: URLAuthority) -> Bool {
+        if let address = authority.address, !AddressPolicy.isPublic(address) { return false }
+        let port = authority.port ?? 443
+        return allowedBaseURLHosts.contains("\(authority.host):\(port)")
+            || port == 443 && allowedBaseURLHosts.contains(authority.host)
     }
 
     /// A day after a decision, a quarter of an hour after a postponed check; ten percent of jitter, so that a bulk

@@ -18,6 +18,18 @@ package struct KeyResolver: Sendable {
 
     package enum Source: String, Sendable { case user, global, environment }
 
+    /// What a key is opened for; the audit event says it.
+    package enum Purpose: Sendable {
+        case handOut, gateway
+
+        func detail(_ source: Source) -> String {
+            switch self {
+            case .handOut: source.rawValue
+            case .gateway: "gateway_\(source.rawValue)"
+            }
+        }
+    }
+
     package struct Resolved: ~Copyable, Sendable {
         package let source: Source
         package let provider: Provider
@@ -31,18 +43,18 @@ package struct KeyResolver: Sendable {
     /// - Throws: `key_not_found`; `key_invalid`, `key_expired` for a user's own key that is there but cannot serve, which
     ///   is never silently replaced by somebody else's; `integrity`.
     package func resolve(
-        user: UserID, provider: Provider, name: KeyName?, by caller: Caller
+        user: UserID, provider: Provider, name: KeyName?, by caller: Caller, for purpose: Purpose = .handOut
     ) async throws -> Resolved {
         // Also where a global key serves, the log says for whom.
         let caller = Caller(Actor(kind: caller.actor.kind, id: user.text), requestID: caller.requestID)
         let name = name ?? .default
         let own = KeyReference(.user(user), provider.id, name)
-        if let resolved = try await serveIfThere(own, source: .user, provider: provider, by: caller) {
+        if let resolved = try await serveIfThere(own, source: .user, provider: provider, by: caller, purpose) {
             return resolved
         }
         guard name == .default, try await allowsFallback(user) else { throw KeyVault.notFound(own) }
         let global = KeyReference(.global, provider.id, .default)
-        if let resolved = try await serveIfThere(global, source: .global, provider: provider, by: caller) {
+        if let resolved = try await serveIfThere(global, source: .global, provider: provider, by: caller, purpose) {
             return resolved
         }
         guard let secret = environment[provider.id] else { throw KeyVault.notFound(own) }
@@ -50,7 +62,7 @@ package struct KeyResolver: Sendable {
         try await vault.store.append(
             AuditEvent(
                 at: vault.clock.now(), actor: caller.actor, action: .keyUse, owner: .user(user), provider: provider.id,
-                name: name, detail: Source.environment.rawValue, requestID: caller.requestID))
+                name: name, detail: purpose.detail(.environment), requestID: caller.requestID))
         return Resolved(
             source: .environment, provider: provider, name: name, verdict: .unknown,
             credential: Credential(
@@ -60,13 +72,14 @@ package struct KeyResolver: Sendable {
 
     /// - Returns: nil when there is no such row.
     private func serveIfThere(
-        _ reference: KeyReference, source: Source, provider: Provider, by caller: Caller
+        _ reference: KeyReference, source: Source, provider: Provider, by caller: Caller, _ purpose: Purpose
     ) async throws -> Resolved? {
         var fresh = false
         for _ in 0..<8 {
             guard let use = try await vault.store.keyForUse(reference, fresh: fresh) else { return nil }
             do {
-                return try await serve(use, as: reference, source: source, provider: provider, by: caller)
+                return try await serve(
+                    use, as: reference, source: source, provider: provider, by: caller, purpose)
             } catch is StaleKey {
                 fresh = true
             }
@@ -75,11 +88,14 @@ package struct KeyResolver: Sendable {
     }
 
     private func serve(
-        _ use: KeyForUse, as reference: KeyReference, source: Source, provider: Provider, by caller: Caller
+        _ use: KeyForUse, as reference: KeyReference, source: Source, provider: Provider, by caller: Caller,
+        _ purpose: Purpose
     ) async throws -> Resolved {
         let now = vault.clock.now()
         var verdict = use.key.verdict
-        let credential = try await vault.open(use, as: reference, by: caller, detail: source.rawValue) { credential in
+        let credential = try await vault.open(
+            use, as: reference, by: caller, detail: purpose.detail(source)
+        ) { credential in
             // The expiry that counts is the sealed one: the column beside it is for display.
             if let expiresAt = credential.expiresAt, now.unixSeconds >= expiresAt { verdict = .expired }
             guard !verdict.mayServe else { return nil }

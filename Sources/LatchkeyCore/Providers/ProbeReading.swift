@@ -73,3 +73,19 @@ enum ProbeReading {
         }
     }
 }
+
+extension Provider {
+    /// What an answer to a call says about the key: the entry's own rules first, then the common ones.
+    /// - Returns: nil where it says nothing.
+    package func verdict(status: Int, body: [UInt8]) -> Verdict? {
+        for rule in rules where rule.statuses.contains(status) {
+            if let text = rule.bodyContains, body.firstRange(of: Array(text.utf8)) == nil { continue }
+            return rule.verdict
+        }
+        return switch status {
+        case 402: .noCredit
+        case 429: .rateLimited
+        default: nil
+        }
+    }
+}

@@ -11,6 +11,18 @@ package struct ProbeRequest: Sendable {
     /// One of them holds the key: never log this.
     package var headers: [(name: String, value: String)]
     package var body: String?
+    /// A user chose the host: it is asked only if all its addresses are public, and at one of those.
+    package var mustBePublic: Bool
+
+    package init(
+        method: String, url: String, headers: [(name: String, value: String)], body: String?, mustBePublic: Bool
+    ) {
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.body = body
+        self.mustBePublic = mustBePublic
+    }
 }
 
 package struct ProbeResponse: Sendable {

@@ -19,6 +19,7 @@ package struct Provider: Sendable {
     package var keysURL: String
     package var probe: Probe?
     package var rules: [VerdictRule]
+    package var usage: UsageShape = .openai
 
     package struct AuthStyle: Sendable, Equatable {
         package var header: String
@@ -43,6 +44,8 @@ package struct ProviderField: Sendable, Equatable {
     package var label: String
     package var required: Bool
     package var pattern: String?
+    /// The header field that takes it to the provider; nil: its place is in the address, or with the app.
+    package var header: String?
 }
 
 /// "This status, with this text in the body, means that." First match wins.

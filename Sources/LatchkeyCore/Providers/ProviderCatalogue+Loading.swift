@@ -71,7 +71,7 @@ private struct CatalogueEntry {
 
     private static let known: Set<String> = [
         "id", "name", "base_url", "auth", "headers", "fields", "patterns", "powerful", "env", "docs_url", "keys_url",
-        "probe", "verdicts", "sources", "remark",
+        "probe", "verdicts", "usage", "sources", "remark",
     ]
 
     func provider(allowLoopback: Bool) throws(LatchkeyError) -> Provider {
@@ -81,12 +81,13 @@ private struct CatalogueEntry {
         let baseURL = try text("base_url")
         try checkAddress(baseURL, allowLoopback: allowLoopback)
         let probe = try probe()
+        let auth = try auth()
         if let url = probe?.url { try checkAddress(String(url.prefix { $0 != "?" }), allowLoopback: allowLoopback) }
         return Provider(
-            id: id, name: try optionalText("name") ?? id.text, baseURL: baseURL.trimmingTrailingSlash, auth: try auth(),
+            id: id, name: try optionalText("name") ?? id.text, baseURL: baseURL.trimmingTrailingSlash, auth: auth,
             headers: try headers(), fields: try fields(), patterns: try patterns("patterns"),
             powerful: try patterns("powerful"), env: try texts("env"), docsURL: try optionalText("docs_url") ?? "",
-            keysURL: try optionalText("keys_url") ?? "", probe: probe, rules: try rules())
+            keysURL: try optionalText("keys_url") ?? "", probe: probe, rules: try rules(), usage: try usage(auth))
     }
 
     private func auth() throws(LatchkeyError) -> Provider.AuthStyle {
@@ -100,6 +101,15 @@ private struct CatalogueEntry {
             throw wrong("auth.scheme is one word, such as Bearer")
         }
         return Provider.AuthStyle(header: header, scheme: scheme)
+    }
+
+    private func usage(_ auth: Provider.AuthStyle) throws(LatchkeyError) -> UsageShape {
+        // Whoever takes `Bearer` is most often one of the many that speak OpenAI's API.
+        guard let text = try optionalText("usage") else { return auth.scheme == "Bearer" ? .openai : .none }
+        guard let shape = UsageShape(rawValue: text) else {
+            throw wrong("usage is one of \(UsageShape.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        return shape
     }
 
     private func headers() throws(LatchkeyError) -> [(name: String, value: String)] {
@@ -125,10 +135,14 @@ private struct CatalogueEntry {
             }
             let pattern = item["pattern"] as? String
             if let pattern, !PatternHint.isUsable(pattern) { throw wrong("the pattern of \(name) is no regex") }
+            let header = item["header"] as? String
+            if let header, !HeaderText.isName(header) {
+                throw wrong("the header of the field \(name) is no field name")
+            }
             fields.append(
                 ProviderField(
                     name: name, label: item["label"] as? String ?? name, required: item["required"] as? Bool ?? false,
-                    pattern: pattern))
+                    pattern: pattern, header: header))
         }
         return fields
     }

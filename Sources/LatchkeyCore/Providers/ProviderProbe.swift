@@ -39,7 +39,8 @@ package final class ProviderProbe: Sendable {
             let outcome = await withDeadline(deadline) { [self] in
                 do {
                     return try await limiter.run { [self] in
-                        await self.ask(provider, probe, url: url, secret: secret)
+                        await self.ask(
+                            provider, probe, url: url, secret: secret, isOwn: provider.owns(baseURL, probe))
                     }
                 } catch {
                     return ProbeOutcome.postponed("busy")
@@ -50,11 +51,11 @@ package final class ProviderProbe: Sendable {
     }
 
     private func ask(
-        _ provider: Provider, _ probe: Provider.Probe, url: String, secret: SharedSecret
+        _ provider: Provider, _ probe: Provider.Probe, url: String, secret: SharedSecret, isOwn: Bool
     ) async -> ProbeOutcome {
         let request = ProbeRequest(
             method: probe.method, url: url,
-            headers: provider.headers + [provider.authorization(secret)], body: probe.body)
+            headers: provider.headers + [provider.authorization(secret)], body: probe.body, mustBePublic: !isOwn)
         do {
             let response = try await transport.send(request)
             return ProbeReading.outcome(of: response, provider: provider, probe: probe, secret: secret)
@@ -97,6 +98,13 @@ extension Provider {
             pattern = after
         }
         return rest == pattern ? filled : nil
+    }
+
+    /// Whether `baseURL` is the entry's own, whatever its placeholders were filled with.
+    func owns(_ baseURL: String, _ probe: Probe) -> Bool {
+        var own = probe
+        own.url = self.baseURL
+        return probeURL(own, baseURL: baseURL) != nil
     }
 
     /// The header field that carries the key. The HTTP client takes texts, so here the key is one for a moment.

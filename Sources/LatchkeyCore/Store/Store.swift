@@ -136,6 +136,8 @@ package struct CheckResult: Sendable, Equatable {
 
 package enum UserSetting: String, Sendable {
     case globalFallback = "global_fallback"
+    /// May another of the user's own keys serve when the first is at its limit or out of credit?
+    case keyFailover = "key_failover"
 }
 
 package enum DeploymentFact: String, Sendable {

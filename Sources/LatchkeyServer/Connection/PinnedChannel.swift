@@ -1,5 +1,6 @@
 import Hummingbird
 import HummingbirdCore
+import LatchkeyGateway
 import Logging
 import NIOCore
 import NIOHTTPTypes
@@ -28,32 +29,5 @@ struct PinnedChannel: ServerChildChannel {
         await withTaskExecutorPreference(executors[value.channel.eventLoop]) {
             await base.handle(value: value, logger: logger)
         }
-    }
-}
-
-/// One task executor for each loop of a group.
-final class EventLoopExecutors: Sendable {
-    private let executors: [ObjectIdentifier: EventLoopExecutor]
-
-    init(group: any EventLoopGroup) {
-        var executors: [ObjectIdentifier: EventLoopExecutor] = [:]
-        for loop in group.makeIterator() { executors[ObjectIdentifier(loop)] = EventLoopExecutor(loop: loop) }
-        self.executors = executors
-    }
-
-    /// nil for a loop of another group: such a task runs on the global pool.
-    subscript(_ loop: any EventLoop) -> (any TaskExecutor)? { executors[ObjectIdentifier(loop)] }
-}
-
-/// Runs tasks on one event loop: public API only.
-final class EventLoopExecutor: TaskExecutor {
-    private let loop: any EventLoop
-
-    init(loop: any EventLoop) { self.loop = loop }
-
-    func enqueue(_ job: consuming ExecutorJob) {
-        let job = UnownedJob(job)
-        let executor = asUnownedTaskExecutor()
-        loop.execute { job.runSynchronously(on: executor) }
     }
 }

@@ -1,5 +1,6 @@
 import HTTPTypes
 import LatchkeyCore
+import LatchkeyGateway
 import NIOCore
 import NIOHTTP1
 import NIOHTTPTypes
@@ -17,6 +18,8 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private let limits: ServerLimits
     private var head: HeadGuard?
     private var isReadingBody = false
+    /// A body that is passed on has no end by the clock: the gateway watches that it goes on.
+    private var isGatewaysBody = false
     private var isRejected = false
     /// What is answered with once the answers before it are written.
     private var rejection: LatchkeyError?
@@ -25,6 +28,8 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var unanswered = 0
     private var readTimer: Scheduled<Void>?
     private var writeTimer: Scheduled<Void>?
+    private var idleTimer: Scheduled<Void>?
+    private var lastActivity = NIODeadline.now()
 
     init(limits: ServerLimits) { self.limits = limits }
 
@@ -35,6 +40,7 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
         do { try context.pipeline.syncOperations.addHandler(head, position: .first) } catch {
             context.close(promise: nil)
         }
+        startIdleTimer(limits.idle, context)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) { stopTimers() }
@@ -47,7 +53,8 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !isRejected else { return }
         switch unwrapInboundIn(data) {
-        case .head:
+        case .head(let request):
+            isGatewaysBody = request.isForGateway
             head?.headIsComplete()
             stopReadTimer()
             isReadingBody = true
@@ -65,7 +72,7 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
         if !isRejected, let overflow = head?.overflow {
             // The token is the only field an honest client makes that large.
             reject(overflow == .token ? Problem.unauthorized : Self.headersTooLarge, context)
-        } else if !isRejected, readTimer == nil, isReadingBody || head?.isPartial == true {
+        } else if !isRejected, readTimer == nil, isReadingBody && !isGatewaysBody || head?.isPartial == true {
             startReadTimer(isReadingBody ? limits.bodyDeadline : limits.headDeadline, context)
         }
         context.fireChannelReadComplete()
@@ -92,6 +99,7 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
         case .end:
             isAnswering = false
             unanswered -= 1
+            lastActivity = .now()
         }
         context.write(data, promise: promise)
         guard let rejection else { return }
@@ -128,7 +136,9 @@ extension RequestGuard {
         readTimer = context.value.eventLoop.scheduleTask(in: delay) {
             let handler = handler.value
             handler.readTimer = nil
-            guard handler.isReadingBody || handler.head?.isPartial == true, !handler.isRejected else { return }
+            guard handler.isReadingBody && !handler.isGatewaysBody || handler.head?.isPartial == true,
+                !handler.isRejected
+            else { return }
             handler.reject(LatchkeyError(.requestTimeout, "the request took too long to arrive"), context.value)
         }
     }
@@ -138,7 +148,23 @@ extension RequestGuard {
         readTimer = nil
     }
 
+    /// One timer a connection, which is moved on when it finds that there was something to do.
+    private func startIdleTimer(_ delay: TimeAmount, _ context: ChannelHandlerContext) {
+        let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
+        let context = NIOLoopBound(context, eventLoop: context.eventLoop)
+        idleTimer = context.value.eventLoop.scheduleTask(in: delay) {
+            let handler = handler.value
+            let left =
+                handler.unanswered > 0
+                ? handler.limits.idle : handler.lastActivity + handler.limits.idle - .now()
+            guard left <= .zero else { return handler.startIdleTimer(left, context.value) }
+            context.value.close(promise: nil)
+        }
+    }
+
     private func stopTimers() {
+        idleTimer?.cancel()
+        idleTimer = nil
         stopReadTimer()
         writeTimer?.cancel()
         writeTimer = nil

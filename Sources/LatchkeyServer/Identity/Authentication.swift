@@ -31,6 +31,17 @@ package struct Authentication: Sendable {
         else { throw Problem.unauthorized }
     }
 
+    /// An administrator, by a JWT with the role `admin`. No access token ever is one.
+    ///
+    /// - Throws: `unauthorized`; `forbidden` for a user who is no administrator.
+    func admin(_ request: Request) throws(LatchkeyError) -> VerifiedIdentity {
+        guard let token = Self.bearer(request), let identity = verifier.verify(token) else {
+            throw Problem.unauthorized
+        }
+        guard identity.isAdmin else { throw LatchkeyError(.forbidden, "this needs an administrator") }
+        return identity
+    }
+
     /// The set-up token, or an administrator.
     ///
     /// - Throws: `unauthorized`, `forbidden` for a user who is no administrator, `setup_closed`.

@@ -31,13 +31,16 @@ package struct Problem: Sendable {
         return writer.buffer
     }
 
+    var fields: HTTPFields {
+        var fields: HTTPFields = [.contentType: Self.contentType]
+        if error.code == .unauthorized { fields[.wwwAuthenticate] = "Bearer" }
+        if let seconds = error.retryAfter { fields[.retryAfter] = "\(seconds)" }
+        return fields
+    }
+
     var response: Response {
-        var headers: HTTPFields = [.contentType: Self.contentType]
-        if error.code == .unauthorized { headers[.wwwAuthenticate] = "Bearer" }
-        if let seconds = error.retryAfter { headers[.retryAfter] = "\(seconds)" }
-        return Response(
-            status: HTTPResponse.Status(code: error.code.status), headers: headers, body: ResponseBody(byteBuffer: body)
-        )
+        Response(
+            status: HTTPResponse.Status(code: error.code.status), headers: fields, body: ResponseBody(byteBuffer: body))
     }
 }
 

@@ -22,11 +22,15 @@ package struct CORSPolicy: Sendable {
     }
 
     func mark(_ response: inout Response, for request: Request) {
+        mark(&response.headers, for: request.headers)
+    }
+
+    func mark(_ fields: inout HTTPFields, for request: HTTPFields) {
         guard !origins.isEmpty else { return }
         // Also without an Origin: a cache must not give one origin's answer to another.
-        response.headers[.vary] = "Origin"
-        guard let origin = request.headers[.origin], origins.contains(origin) else { return }
-        response.headers[.accessControlAllowOrigin] = origin
-        response.headers[.accessControlExposeHeaders] = "x-request-id"
+        fields[.vary] = "Origin"
+        guard let origin = request[.origin], origins.contains(origin) else { return }
+        fields[.accessControlAllowOrigin] = origin
+        fields[.accessControlExposeHeaders] = "x-request-id"
     }
 }

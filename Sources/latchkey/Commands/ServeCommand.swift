@@ -86,13 +86,19 @@ private struct Service {
         let uses = UseRecorder(store: node.store, logger: logger)
         let resolver = KeyResolver(
             vault: node.vault, environment: environment, globalFallback: globalFallback, uses: uses)
-        let server = LatchkeyServer(
-            LatchkeyServer.Parts(
-                vault: node.vault, resolver: resolver,
-                gate: SetupGate(store: node.store, token: configuredSetupToken ?? madeToken, clock: node.clock),
-                authentication: Authentication(
-                    verifier: TokenVerifier(rules: rules, keys: keys, clock: node.clock), serviceToken: serviceToken),
-                cors: CORSPolicy(origins: settings.list(.corsOrigins))))
+        let verifier = TokenVerifier(rules: rules, keys: keys, clock: node.clock)
+        let authentication = Authentication(verifier: verifier, serviceToken: serviceToken)
+        let cors = CORSPolicy(origins: settings.list(.corsOrigins))
+        let assembly = try GatewayAssembly(
+            settings: settings, resolver: resolver,
+            authentication: InterimAuthentication(verifier: verifier, serviceToken: serviceToken),
+            ledger: InterimLedger(), cors: cors, logger: logger)
+        var parts = LatchkeyServer.Parts(
+            vault: node.vault, resolver: resolver,
+            gate: SetupGate(store: node.store, token: configuredSetupToken ?? madeToken, clock: node.clock),
+            authentication: authentication, cors: cors)
+        parts.gateway = assembly.gateway
+        let server = LatchkeyServer(parts)
         var services: [any ServiceLifecycle.Service] = [uses, Revalidation(vault: node.vault, logger: logger)]
         if let source = settings[.jwks], JWKSSource.isURL(source) {
             services.append(JWKSRefresh(source: source, algorithm: rules.algorithm, keys: keys, logger: logger))
@@ -108,6 +114,7 @@ private struct Service {
             throw error
         }
         await uses.flush()
+        await assembly.close()
         await node.close()
         logger.info("stopped")
     }

@@ -78,6 +78,16 @@ extension Setting {
         "The claim that holds the roles: a text or a list. `admin` is one.")
     static let jwtAudience = Setting("LATCHKEY_JWT_AUDIENCE", "When set, `aud` must hold it.")
     static let jwtIssuer = Setting("LATCHKEY_JWT_ISSUER", "When set, `iss` must be it.")
+    static let gatewayFirstByteSeconds = Setting(
+        "LATCHKEY_GATEWAY_FIRST_BYTE_SECONDS", default: "600",
+        "How long a provider may take to begin its answer to a call through the gateway.")
+    static let gatewayIdleSeconds = Setting(
+        "LATCHKEY_GATEWAY_IDLE_SECONDS", default: "300",
+        "How long a body on its way through the gateway may stand still, either way.")
+    static let providerCAFile = Setting(
+        "LATCHKEY_PROVIDER_CA_FILE",
+        "Certificate authorities, PEM, that a provider's certificate may come from beside the system's: for providers of your own."
+    )
     static let logLevel = Setting(
         "LATCHKEY_LOG_LEVEL", default: "info",
         "trace, debug, info, notice, warning, error or critical. Logs go to standard error.")
@@ -88,6 +98,6 @@ extension Setting {
         databaseURL, root, jwtSecret, jwtAlgorithm, jwtExpirationMinutes,
         databaseConnections, serviceToken, setupToken, providersFile,
         allowLoopback, allowedBaseURLHosts, globalFallback, corsOrigins, jwks, jwtKeyID, jwtUserClaim, jwtRolesClaim,
-        jwtAudience, jwtIssuer, logLevel, configFile,
+        jwtAudience, jwtIssuer, gatewayFirstByteSeconds, gatewayIdleSeconds, providerCAFile, logLevel, configFile,
     ]
 }

@@ -1,0 +1,54 @@
+package import LatchkeyCore
+
+/// The request target of a gateway call, taken apart and found safe: `/gateway/openai/chat/completions?x=1`.
+///
+/// Everything is judged and passed on as sent, never decoded: what is judged is then what the provider gets, byte for
+/// byte, and no second parser can find another path in it.
+package struct GatewayTarget: Sendable {
+    package var provider: ProviderID
+    /// Begins with `/`; fit for `Destination.requestTarget`.
+    package var path: String
+    /// Without the `?`.
+    package var query: String?
+
+    package static let maximumBytes = 4096
+
+    /// - Throws: `unsafe_path`, `credential_in_url`, `unknown_provider` for what can be no provider's id. Nothing of the
+    ///   target is in their texts: it may hold a key.
+    package init(_ target: String) throws(LatchkeyError) {
+        let bytes = target.utf8
+        guard bytes.count <= Self.maximumBytes else {
+            throw LatchkeyError(.unsafePath, "the URL has \(bytes.count) bytes, at most \(Self.maximumBytes)")
+        }
+        // Also an absolute form (`http://host/…`), an authority (CONNECT) and `*` end here.
+        guard bytes.starts(with: LatchkeyGateway.prefix.utf8) else {
+            throw LatchkeyError(.unsafePath, "the path does not begin with \(LatchkeyGateway.prefix)")
+        }
+        let mark = bytes.firstIndex(of: UInt8(ascii: "?")) ?? bytes.endIndex
+        let whole = bytes[..<mark]
+        if let flaw = SafePath.flaw(in: whole) {
+            throw LatchkeyError(.unsafePath, "the path \(flaw)", hint: "send the path as the provider documents it")
+        }
+        query = try mark == bytes.endIndex ? nil : Self.checkedQuery(bytes[bytes.index(after: mark)...])
+        let behind = whole.dropFirst(LatchkeyGateway.prefix.utf8.count)
+        let name = behind.prefix { $0 != UInt8(ascii: "/") }
+        guard let provider = ProviderID(String(Substring(name))) else {
+            throw LatchkeyError(.unknownProviderPath, "no such provider in the catalogue")
+        }
+        self.provider = provider
+        let rest = Substring(behind.dropFirst(name.count))
+        path = rest.isEmpty ? "/" : String(rest)
+    }
+
+    private static func checkedQuery(_ query: Substring.UTF8View) throws(LatchkeyError) -> String {
+        if let flaw = QueryCheck.flaw(in: query) {
+            throw LatchkeyError(.unsafePath, "the query \(flaw)")
+        }
+        guard !QueryCheck.namesCredential(query) else {
+            throw LatchkeyError(
+                .credentialInURL, "a key or token in the URL ends up in logs and is not taken from there",
+                hint: "send it in a header field: Authorization, or the one the provider's own client uses")
+        }
+        return String(Substring(query))
+    }
+}

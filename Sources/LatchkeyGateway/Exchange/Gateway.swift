@@ -1,0 +1,81 @@
+package import HTTPTypes
+package import LatchkeyCore
+package import Logging
+package import NIOCore
+import Synchronization
+
+/// What every call through the gateway needs, put together once.
+package struct Gateway: Sendable {
+    package let resolver: KeyResolver
+    package let authentication: any GatewayAuthentication
+    package let ledger: any UsageLedger
+    package let upstream: any UpstreamClient
+    package let edge: any GatewayEdge
+    package let limits: GatewayLimits
+    package let trustedProxies: [Network]
+    package let logger: Logger
+    package let executors: EventLoopExecutors
+    /// Header names a credential may come in: the SDKs' and those of every provider in the catalogue.
+    let carriers: Set<String>
+    let memory: BodyMemory
+
+    package init(
+        resolver: KeyResolver, authentication: any GatewayAuthentication, ledger: any UsageLedger,
+        upstream: any UpstreamClient, edge: any GatewayEdge, executors: EventLoopExecutors, logger: Logger,
+        limits: GatewayLimits = GatewayLimits(), trustedProxies: [Network] = []
+    ) {
+        self.resolver = resolver
+        self.authentication = authentication
+        self.ledger = ledger
+        self.upstream = upstream
+        self.edge = edge
+        self.executors = executors
+        self.logger = logger
+        self.limits = limits
+        self.trustedProxies = trustedProxies
+        carriers = GatewayCredential.carriers(of: resolver.vault.catalogue)
+        memory = BodyMemory(limit: limits.heldBytes)
+    }
+}
+
+/// How the HTTP edge dresses what leaves it; the gateway's answers are dressed alike.
+package protocol GatewayEdge: Sendable {
+    func requestID(for request: HTTPRequest) -> String
+    /// Any error as one of ours.
+    func error(from error: any Error) -> LatchkeyError
+    /// A problem document.
+    func problem(_ error: LatchkeyError, requestID: String) -> (fields: HTTPFields, body: ByteBuffer)
+    /// Fields that every answer carries.
+    func finish(_ response: inout HTTPResponse, for request: HTTPRequest, requestID: String)
+}
+
+package struct GatewayLimits: Sendable {
+    /// The largest JSON body, which is read whole before it is passed on.
+    package var jsonBytes = 32 << 20
+    /// What all of those together may hold.
+    package var heldBytes = 512 << 20
+    /// From the end of the request to the first byte of the answer.
+    package var firstByte = TimeAmount.seconds(600)
+    /// Between two reads of a body, either way.
+    package var idle = TimeAmount.seconds(300)
+
+    package init() {}
+}
+
+/// Counts the bytes of bodies that are held, over all connections.
+final class BodyMemory: Sendable {
+    private let used = Atomic<Int>(0)
+    private let limit: Int
+
+    init(limit: Int) { self.limit = limit }
+
+    func take(_ bytes: Int) -> Bool {
+        guard used.add(bytes, ordering: .relaxed).newValue <= limit else {
+            used.subtract(bytes, ordering: .relaxed)
+            return false
+        }
+        return true
+    }
+
+    func giveBack(_ bytes: Int) { used.subtract(bytes, ordering: .relaxed) }
+}

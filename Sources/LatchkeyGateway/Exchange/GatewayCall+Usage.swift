@@ -1,0 +1,56 @@
+import LatchkeyCore
+import NIOCore
+import Synchronization
+
+// What the call used.
+extension GatewayCall {
+    /// Notes the call, once the provider was asked.
+    func record(_ plan: Plan) {
+        guard answer.wasAsked else {
+            if let reservation = plan.reservation { gateway.ledger.release(reservation) }
+            return
+        }
+        let now = NIODeadline.now()
+        let (tokens, isEstimated) = tokens(plan)
+        let model = answer.meter.model ?? plan.reading.model
+        let event = UsageEvent(
+            id: UsageID.make(), at: began, origin: .gateway, user: plan.caller.user, provider: plan.provider.id,
+            keyName: attempt?.keyName ?? plan.keyName ?? .default, source: attempt?.source.rawValue,
+            tokenID: plan.caller.grant?.id, operation: plan.reading.operation, model: model, tokens: tokens,
+            cost: gateway.ledger.cost(of: tokens, provider: plan.provider.id, model: model, at: began),
+            status: answer.status, duration: (now - beganAt).nanoseconds / 1000,
+            firstByte: answer.firstByteAt.map { ($0 - beganAt).nanoseconds / 1000 }, isStreamed: answer.isStreamed,
+            isEstimated: isEstimated, requestID: requestID)
+        gateway.ledger.record(event, settling: plan.reservation)
+    }
+
+    /// What the provider said; where its answer was cut off before it said so, a guess.
+    private func tokens(_ plan: Plan) -> (TokenCounts, isEstimated: Bool) {
+        let counted = answer.meter.tokens
+        // Output that is counted at the end only is still missing in a stream that was cut.
+        if answer.isComplete || counted.output ?? 0 > 1 && plan.provider.usage != .anthropic {
+            return (counted, false)
+        }
+        let mayHaveWorked = answer.status.map { (200..<300).contains($0) } ?? !answer.isLost
+        guard plan.reading.operation != nil, mayHaveWorked else { return (counted, false) }
+        var tokens = plan.reading.estimate
+        tokens.input = counted.input ?? tokens.input
+        tokens.cachedInput = counted.cachedInput
+        if answer.isStreamed {
+            // An event of a stream carries about one token in some two hundred bytes.
+            tokens.output = min(tokens.output ?? 0, max(counted.output ?? 0, Int64(answer.bytes / 200)))
+        }
+        return (tokens, true)
+    }
+}
+
+/// Names of usage events: our own, for the caller's request id may be the same twice.
+private enum UsageID {
+    private static let process = UInt64.random(in: .min ... .max)
+    private static let count = Atomic<UInt64>(0)
+
+    static func make() -> String {
+        "gw-" + String(process, radix: 36) + "-"
+            + String(count.wrappingAdd(1, ordering: .relaxed).newValue, radix: 36)
+    }
+}

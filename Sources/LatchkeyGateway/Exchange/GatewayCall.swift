@@ -1,0 +1,229 @@
+import HTTPTypes
+import LatchkeyCore
+import LatchkeyCrypto
+import Logging
+import NIOCore
+import NIOHTTPTypes
+
+/// One call through the gateway, from its head to the last byte of its answer. Everything happens on the connection's
+/// event loop; `run` decides, the channel handlers on both sides call the rest.
+final class GatewayCall {
+    let request: HTTPRequest
+    let requestID: String
+    let gateway: Gateway
+    let handler: GatewayHandler
+    let channel: any Channel
+    let loop: any EventLoop
+    let began: Timestamp
+    let beganAt = NIODeadline.now()
+
+    var intake = Intake.holding
+    var hasWholeRequest = false
+    var held: ByteBuffer?
+    var countedBytes = 0
+    var wholeBody: CheckedContinuation<Void, any Error>?
+    /// Why the body was not read to its end, found out before anybody asked for it.
+    var refusal: LatchkeyError?
+
+    var attempt: Attempt?
+    var upstream: (any UpstreamCall)?
+    var outcome: CheckedContinuation<Outcome, Never>?
+    private var concluded: Outcome?
+    var answer = Answer()
+
+    var lastActivity = NIODeadline.now()
+    var deadline: Scheduled<Void>?
+    var isOver = false
+
+    /// What is done with the request's body.
+    enum Intake { case holding, forwarding, dropping }
+
+    /// How the exchange with the provider ended.
+    enum Outcome {
+        /// The answer went to the caller, to its end or as far as it came.
+        case answered
+        /// The provider refused in a way that another key might not meet. Nothing has gone to the caller.
+        case refused(UpstreamRefusal)
+        /// Nothing has gone to the caller.
+        case failed(LatchkeyError)
+        case callerIsGone
+    }
+
+    /// One try with one key.
+    struct Attempt {
+        var source: KeyResolver.Source
+        var keyName: KeyName
+        var redactor: KeyRedactor
+        var mayTryAnother: Bool
+    }
+
+    init(_ request: HTTPRequest, on handler: GatewayHandler, context: ChannelHandlerContext, gateway: Gateway) {
+        self.request = request
+        self.handler = handler
+        self.gateway = gateway
+        channel = context.channel
+        loop = context.eventLoop
+        requestID = gateway.edge.requestID(for: request)
+        began = gateway.resolver.vault.clock.now()
+    }
+
+    func start() {
+        startDeadline()
+        let call = NIOLoopBound(self, eventLoop: loop)
+        // On the loop the bytes arrive on, and ended by the call's own deadlines or by the caller's going away.
+        Task(executorPreference: gateway.executors[loop]) { await call.value.run() }
+    }
+
+    private func run() async {
+        do { try await exchange(try await admit()) } catch { refuse(error) }
+        finish()
+    }
+
+    /// Who calls, and what for: everything that can be said before a key is opened.
+    private func admit() async throws -> Plan {
+        let target = try GatewayTarget(request.path ?? "")
+        guard let provider = gateway.resolver.vault.catalogue[target.provider] else {
+            throw LatchkeyError(.unknownProviderPath, "no such provider in the catalogue")
+        }
+        let credential = try GatewayCredential.find(in: request.headerFields, catalogue: gateway.carriers)
+        let caller = try await gateway.authentication.gatewayCaller(
+            credential: credential, actingFor: try actingFor(), from: address())
+        try checkIsWanted()
+        if let grant = caller.grant, !grant.allows(provider.id) {
+            throw LatchkeyError(.forbidden, "the access token is not for \(provider.id.text)")
+        }
+        let name = try keyName()
+        let body = try await body(of: provider)
+        let reading = try RequestReading.read(
+            method: request.method.rawValue, path: target.path, body: body, shape: provider.usage)
+        if let grant = caller.grant, !grant.allows(model: reading.model) {
+            throw LatchkeyError(
+                .modelNotAllowed,
+                reading.model == nil
+                    ? "the access token is for certain models, and this request names none"
+                    : "the access token is not for this model")
+        }
+        return Plan(
+            target: target, provider: provider, caller: caller, keyName: name, reading: reading,
+            body: reading.body ?? body)
+    }
+
+    private func exchange(_ plan: Plan) async throws {
+        var plan = plan
+        var tried: [KeyName] = []
+        while true {
+            plan.reservation = try await gateway.ledger.reserve(plannedCall(plan))
+            let outcome: Outcome
+            do { outcome = try await attempt(plan, others: tried) } catch {
+                if let reservation = plan.reservation { gateway.ledger.release(reservation) }
+                throw error
+            }
+            tried.append(attempt?.keyName ?? plan.keyName ?? .default)
+            switch outcome {
+            case .answered: return record(plan)
+            case .callerIsGone: return record(plan)
+            case .failed(let error):
+                record(plan)
+                throw error
+            case .refused(let refusal):
+                guard let next = (try? await nextKey(after: tried, refusal, plan)) ?? nil else {
+                    deliver(refusal)
+                    return record(plan)
+                }
+                if let reservation = plan.reservation { gateway.ledger.release(reservation) }
+                gateway.logger.notice(
+                    "another key of the user's serves",
+                    metadata: ["request_id": "\(requestID)", "provider": "\(plan.provider.id.text)"])
+                plan.keyName = next
+            }
+        }
+    }
+
+    private func plannedCall(_ plan: Plan) -> PlannedCall {
+        PlannedCall(
+            user: plan.caller.user, provider: plan.provider.id, keyName: plan.keyName ?? .default,
+            grant: plan.caller.grant, model: plan.reading.model, estimate: plan.reading.estimate,
+            requestID: requestID, at: began)
+    }
+
+    /// Opens the key, after its audit event is durable, and makes one exchange with the provider.
+    private func attempt(_ plan: Plan, others tried: [KeyName]) async throws -> Outcome {
+        let resolved = try await gateway.resolver.resolve(
+            user: plan.caller.user, provider: plan.provider, name: plan.keyName,
+            by: Caller(plan.caller.actor, requestID: requestID), for: .gateway)
+        try checkIsWanted()
+        let destination = try Destination(
+            baseURL: resolved.credential.baseURL, provider: plan.provider, fields: resolved.credential.fields,
+            policy: gateway.resolver.vault.policy)
+        let secret = SharedSecret(resolved.credential.secret.copy())
+        attempt = Attempt(
+            source: resolved.source, keyName: resolved.name, redactor: KeyRedactor(secret: secret.secret),
+            // What was passed on piece by piece cannot be sent again; a global key is nobody's to fail over from.
+            mayTryAnother: resolved.source == .user && (plan.body != nil || !hasBody) && tried.count < 8)
+        answer = Answer(
+            meter: AnswerMeter(
+                shape: plan.provider.usage, contentType: nil, hidesUsageChunk: plan.reading.hidesUsageChunk),
+            shape: plan.provider.usage, hidesUsageChunk: plan.reading.hidesUsageChunk)
+        let head = outgoingHead(plan, destination, resolved.credential.fields, secret)
+        concluded = nil
+        lastActivity = .now()
+        do {
+            let upstream = try await gateway.upstream.call(head, to: destination, receiver: self, on: loop)
+            guard !isOver else {
+                upstream.cancel()
+                return .callerIsGone
+            }
+            self.upstream = upstream
+        } catch let failure as UpstreamFailure {
+            throw Self.error(failure)
+        }
+        lastActivity = .now()
+        answer.wasAsked = true
+        send(plan.body)
+        return await conclusion()
+    }
+
+    /// - Throws: where the caller has gone away meanwhile: nothing is opened or sent for nobody.
+    func checkIsWanted() throws {
+        if isOver { throw CancellationError() }
+    }
+
+    func conclude(_ result: Outcome) {
+        guard let outcome else { return concluded = result }
+        self.outcome = nil
+        outcome.resume(returning: result)
+    }
+
+    private func conclusion() async -> Outcome {
+        // A connection may break while the request is being written to it.
+        if let concluded { return concluded }
+        return await withCheckedContinuation { outcome = $0 }
+    }
+
+    var isAnsweredEarly: Bool { answer.isComplete && !hasWholeRequest && channel.isActive }
+
+    private func finish() {
+        deadline?.cancel()
+        deadline = nil
+        if countedBytes > 0 { gateway.memory.giveBack(countedBytes) }
+        countedBytes = 0
+        held = nil
+        let isReusable = !isOver && hasWholeRequest && answer.isComplete && !wantsClose
+        isOver = true
+        intake = .dropping
+        handler.finished(self, isReusable: isReusable)
+    }
+}
+
+/// A call that may be made: by whom, with what.
+struct Plan {
+    var target: GatewayTarget
+    var provider: Provider
+    var caller: GatewayCaller
+    /// nil: the key named `default`, or what stands in for it.
+    var keyName: KeyName?
+    var reading: RequestReading
+    /// nil: there is none, or it is passed on as it comes.
+    var body: ByteBuffer?
+    var reservation: UsageReservation?
+}

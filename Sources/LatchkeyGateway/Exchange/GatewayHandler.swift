@@ -1,0 +1,174 @@
+package import HTTPTypes
+package import NIOCore
+package import NIOHTTPTypes
+
+/// Stands in front of the application on each connection and takes the gateway's requests out: what belongs to them goes
+/// from socket to socket without a detour through it. Everything else passes.
+///
+/// Requests of one connection are answered in their order: what comes behind one that is under way waits here.
+package final class GatewayHandler: ChannelDuplexHandler, RemovableChannelHandler {
+    package typealias InboundIn = HTTPRequestPart
+    package typealias InboundOut = HTTPRequestPart
+    package typealias OutboundIn = HTTPResponsePart
+    package typealias OutboundOut = HTTPResponsePart
+
+    private let gateway: Gateway
+    private var context: ChannelHandlerContext?
+    private var call: GatewayCall?
+    /// Requests that the application has been given and has not answered.
+    private var unanswered = 0
+    private var waiting = CircularBuffer<HTTPRequestPart>()
+    private var waitingBytes = 0
+    private var isCallHoldingReads = false
+    private var isReadPending = false
+    private var mustQuiesce = false
+    /// The answer is out and the request is not in: what still comes is read and dropped for a moment. A close with bytes
+    /// unread would reset the connection, and the caller might see that instead of the answer.
+    private var isDraining = false
+
+    private static let mostWaitingBytes = 64 * 1024
+
+    package init(gateway: Gateway) { self.gateway = gateway }
+
+    package func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    package func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let part = unwrapInboundIn(data)
+        if isDraining {
+            if case .end = part { context.close(promise: nil) }
+        } else if let call, !call.hasWholeRequest {
+            call.receive(part)
+        } else if call != nil || !waiting.isEmpty {
+            wait(part)
+        } else {
+            route(part, context)
+        }
+    }
+
+    package func channelReadComplete(context: ChannelHandlerContext) {
+        call?.receiveComplete()
+        context.fireChannelReadComplete()
+    }
+
+    package func read(context: ChannelHandlerContext) {
+        if isCallHoldingReads || waitingBytes > Self.mostWaitingBytes {
+            isReadPending = true
+        } else {
+            context.read()
+        }
+    }
+
+    package func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        let isEnd = if case .end = unwrapOutboundIn(data) { true } else { false }
+        context.write(data, promise: promise)
+        guard isEnd else { return }
+        unanswered -= 1
+        if unanswered == 0, !waiting.isEmpty {
+            // What is written here goes out first.
+            context.flush()
+            drain(context)
+        }
+    }
+
+    package func channelWritabilityChanged(context: ChannelHandlerContext) {
+        call?.clientWritabilityChanged(context.channel.isWritable)
+        context.fireChannelWritabilityChanged()
+    }
+
+    package func channelInactive(context: ChannelHandlerContext) {
+        waiting.removeAll()
+        call?.clientIsGone()
+        context.fireChannelInactive()
+    }
+
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is ChannelShouldQuiesceEvent, call != nil {
+            // The application knows nothing of this call and would close under it.
+            mustQuiesce = true
+        } else {
+            context.fireUserInboundEventTriggered(event)
+        }
+    }
+}
+
+// In their order
+extension GatewayHandler {
+    private func route(_ part: HTTPRequestPart, _ context: ChannelHandlerContext) {
+        guard case .head(let request) = part else { return context.fireChannelRead(wrapInboundOut(part)) }
+        guard request.isForGateway else {
+            unanswered += 1
+            return context.fireChannelRead(wrapInboundOut(part))
+        }
+        guard unanswered == 0 else { return wait(part) }
+        let call = GatewayCall(request, on: self, context: context, gateway: gateway)
+        self.call = call
+        call.start()
+    }
+
+    private func wait(_ part: HTTPRequestPart) {
+        waiting.append(part)
+        let size = if case .body(let bytes) = part { bytes.readableBytes } else { 512 }
+        waitingBytes += size
+    }
+
+    private func drain(_ context: ChannelHandlerContext) {
+        while !waiting.isEmpty, context.channel.isActive {
+            if case .head(let request)? = waiting.first, request.isForGateway, unanswered > 0 { break }
+            if let call, call.hasWholeRequest { break }
+            let part = waiting.removeFirst()
+            if let call { call.receive(part) } else { route(part, context) }
+        }
+        waitingBytes = waiting.isEmpty ? 0 : waitingBytes
+        call?.receiveComplete()
+        readIfPending(context)
+    }
+
+    private func readIfPending(_ context: ChannelHandlerContext) {
+        guard isReadPending, !isCallHoldingReads, waitingBytes <= Self.mostWaitingBytes else { return }
+        isReadPending = false
+        context.read()
+    }
+}
+
+// For the call
+extension GatewayHandler {
+    func write(_ part: HTTPResponsePart) { context?.write(wrapOutboundOut(part), promise: nil) }
+
+    func flush() { context?.flush() }
+
+    func holdReads(_ isHolding: Bool) {
+        guard isHolding != isCallHoldingReads else { return }
+        isCallHoldingReads = isHolding
+        if let context { readIfPending(context) }
+    }
+
+    /// The call is over, whatever came of it.
+    /// - Parameter isReusable: whether the connection can take another request.
+    func finished(_ finished: GatewayCall, isReusable: Bool) {
+        guard call === finished else { return }
+        call = nil
+        isCallHoldingReads = false
+        guard let context else { return }
+        guard isReusable else {
+            guard finished.isAnsweredEarly else { return context.close(promise: nil) }
+            isDraining = true
+            let channel = context.channel
+            context.eventLoop.scheduleTask(in: .seconds(3)) { channel.close(promise: nil) }
+            return readIfPending(context)
+        }
+        if mustQuiesce {
+            mustQuiesce = false
+            return context.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+        }
+        if waiting.isEmpty { readIfPending(context) } else { drain(context) }
+    }
+}
+
+extension HTTPRequest {
+    /// A preflight is the application's to answer, as everywhere.
+    package var isForGateway: Bool {
+        method != .options && (path?.utf8.starts(with: LatchkeyGateway.prefix.utf8) ?? false)
+    }
+}
