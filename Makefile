@@ -8,7 +8,7 @@ PORT ?= 8080
 RELEASE := .build/release/latchkey
 PYTHON := .venv/bin/python
 
-.PHONY: help run test test-swift test-outside build bench bench-sqlite bench-postgres format format-check clean packages-run packages-test
+.PHONY: help run test test-swift test-outside build bench bench-sqlite bench-postgres bench-gateway format format-check clean packages-run packages-test
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,15 +29,19 @@ test-outside: build .venv/ready ## The outside clients' tests alone, against the
 build: ## The release binary.
 	$(SWIFT) build -c release
 
-bench: bench-sqlite bench-postgres ## Requests per second, latency, memory, start; the driver beside pgbench; moving house.
+bench: bench-sqlite bench-postgres bench-gateway ## Requests per second, latency, memory, start; beside pgbench and nginx; moving house.
 
-bench-sqlite: build ## The first half of it: the embedded database.
+bench-sqlite: build ## Of these, the embedded database.
 	@scripts/install-packages bench
 	@scripts/bench
 
-bench-postgres: build ## The second half: PostgreSQL, import, backup and restore.
+bench-postgres: build ## Of these, PostgreSQL, import, backup and restore.
 	@scripts/install-packages bench
 	@scripts/bench-postgres
+
+bench-gateway: build ## Of these, the gateway beside nginx as a reverse proxy, answers and event streams.
+	@scripts/install-packages bench
+	@scripts/bench-gateway
 
 format: ## Format the sources.
 	$(SWIFT) format --in-place --recursive Sources Tests Package.swift

@@ -122,7 +122,8 @@ let package = Package(
         .testTarget(
             name: "LatchkeyCoreTests",
             dependencies: [
-                "LatchkeyCore", "LatchkeyCrypto", "LatchkeySQL", "LatchkeyTesting", crypto, logging, nioCore, nioPosix,
+                "LatchkeyCore", "LatchkeyCrypto", "LatchkeySQL", "LatchkeyTesting", asyncHTTPClient, crypto, logging,
+                nioCore, nioPosix,
             ]),
         .testTarget(
             name: "LatchkeySQLTests",
@@ -148,7 +149,7 @@ let package = Package(
                 "LatchkeyServer", "LatchkeyGateway", "LatchkeyCore", "LatchkeyCrypto", "LatchkeySQL", "LatchkeyTesting",
                 crypto,
                 hummingbird,
-                hummingbirdTesting, jwtKit, httpTypes, nioCore, nioEmbedded, nioHTTP1,
+                hummingbirdTesting, jwtKit, httpTypes, logging, nioCore, nioEmbedded, nioHTTP1,
             ]),
     ]
 )

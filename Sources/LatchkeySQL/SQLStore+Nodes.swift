@@ -3,8 +3,14 @@ package import LatchkeyCore
 // What several nodes on one database need of the store.
 extension SQLStore {
     package func keyForUse(_ reference: KeyReference, fresh: Bool) async throws -> KeyForUse? {
-        guard driver.dialect == .postgresql else { return try await key(reference).map { KeyForUse($0) } }
         if !fresh, let remembered = rows?[reference] { return remembered }
+        let use = try await readForUse(reference)
+        if let use { rows?.remember(use, as: reference) } else { rows?.forget(reference) }
+        return use
+    }
+
+    private func readForUse(_ reference: KeyReference) async throws -> KeyForUse? {
+        guard driver.dialect == .postgresql else { return try await key(reference).map { KeyForUse($0) } }
         let table = reference.owner.table
         var use: KeyForUse?
         try await driver.query(KeyStatements.for(table).selectRevision, Self.name(reference)) { row in
@@ -12,20 +18,25 @@ extension SQLStore {
                 KeyForUse($0, revision: row.text(KeyRow.revisionColumn))
             }
         }
-        if let use { rows?.remember(use, as: reference) } else { rows?.forget(reference) }
         return use
     }
 
     package func append(_ event: AuditEvent, ofUsing use: KeyForUse) async throws -> Bool {
-        guard let revision = use.revision else {
+        let reference = KeyReference(use.key.owner, use.key.provider, use.key.name)
+        let statements = KeyStatements.for(reference.owner.table)
+        let added: Int
+        if let revision = use.revision {
+            added = try await driver.execute(
+                statements.appendUse, Self.name(reference) + [.text(revision)] + AuditStatements.values(event),
+                evidence: AuditStatements.evidence(event))
+        } else if use.isFresh {
+            // Read a moment ago, and nothing to tell it by: a row that was spoilt may not even compare equal to itself.
             try await append(event)
             return true
+        } else {
+            added = try await driver.execute(
+                statements.appendUseOfSame, KeyRow.essence(use.key) + AuditStatements.values(event))
         }
-        let reference = KeyReference(use.key.owner, use.key.provider, use.key.name)
-        let added = try await driver.execute(
-            KeyStatements.for(reference.owner.table).appendUse,
-            Self.name(reference) + [.text(revision)] + AuditStatements.values(event),
-            evidence: AuditStatements.evidence(event))
         if added == 0 { rows?.forget(reference) }
         return added == 1
     }

@@ -4,14 +4,13 @@ package import LatchkeyCrypto
 /// `Store` on SQL: every statement once, over a small driver.
 package struct SQLStore: Store {
     package let driver: any SQLDriver
-    /// Only where a row is a network away.
     let rows: SealedRowCache?
 
     /// - Parameter remembersRows: for a service: rows that are handed out again and again are kept, sealed, and what
     ///   other nodes change is listened to.
     package init(driver: any SQLDriver, remembersRows: Bool = false) {
         self.driver = driver
-        rows = remembersRows ? driver.changes.map { SealedRowCache(changes: $0) } : nil
+        rows = remembersRows ? SealedRowCache(changes: driver.changes) : nil
     }
 
     /// Migrates the database to this program's schema.

@@ -5,9 +5,10 @@ import Synchronization
 /// Sealed rows that were read a short while ago, so that a hand-out needs one way to the database and not two. Never an
 /// opened key.
 ///
-/// A remembered row is a guess: the hand-out's audit event is written only if the row still has the revision that was
-/// read, in one statement. So a row that another node has replaced or deleted is never served, even where its change was
-/// not heard of; what is heard saves the failed attempt. While nothing is heard, no row is believed for over a second.
+/// A remembered row is a guess: the hand-out's audit event is written only if the row still is the one that was read (on
+/// PostgreSQL by its revision, on SQLite by its columns), in one statement. So a row that somebody else has replaced,
+/// edited or deleted is never served, even where the change was not heard of; what is heard saves the failed attempt.
+/// Between nodes, while nothing is heard, no row is believed for over a second.
 final class SealedRowCache: Sendable {
     private struct Entry {
         var use: KeyForUse
@@ -27,15 +28,15 @@ final class SealedRowCache: Sendable {
     }
 
     private let slots = (0..<16).map { _ in Slot() }
-    private let changes: any SQLChangeFeed
+    private let changes: (any SQLChangeFeed)?
 
     /// About 1 KB a row, so at most some 50 MB.
     private static let capacity = 50_000
     private static let unheard: Duration = .seconds(1)
 
-    init(changes: any SQLChangeFeed) {
+    init(changes: (any SQLChangeFeed)?) {
         self.changes = changes
-        changes.observe(
+        changes?.observe(
             SQLChangeObserver(
                 changed: { [weak self] change in
                     if let reference = KeyReference(change: change) { self?.forget(reference) }
@@ -51,7 +52,7 @@ final class SealedRowCache: Sendable {
             return entry
         }
         guard let entry else { return nil }
-        guard changes.isLive || ContinuousClock.now - entry.readAt <= Self.unheard else { return nil }
+        guard changes?.isLive ?? true || ContinuousClock.now - entry.readAt <= Self.unheard else { return nil }
         return entry.use
     }
 

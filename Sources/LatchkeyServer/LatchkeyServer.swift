@@ -18,6 +18,8 @@ package struct LatchkeyServer: Sendable {
         package var limits: ServerLimits
         /// nil: there is none.
         package var gateway: Gateway?
+        /// nil: nothing is counted, and there are no budgets.
+        package var usage: UsageParts?
 
         package init(
             vault: KeyVault, resolver: KeyResolver, gate: SetupGate, authentication: Authentication,
@@ -43,6 +45,10 @@ package struct LatchkeyServer: Sendable {
             vault: parts.vault, resolver: parts.resolver, gate: parts.gate, authentication: parts.authentication
         ).add(to: &table)
         ServiceRoutes(resolver: parts.resolver, authentication: parts.authentication).add(to: &table)
+        if let tokens = parts.authentication.accessTokens {
+            AccessTokenRoutes(tokens: tokens, authentication: parts.authentication).add(to: &table)
+        }
+        parts.usage?.addRoutes(to: &table, vault: parts.vault, authentication: parts.authentication)
         OpenRoutes(store: parts.vault.store, catalogue: parts.vault.catalogue).add(to: &table)
         table.addGateway()
         routes = table

@@ -16,6 +16,7 @@ struct Latchkey: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             ServeCommand.self, MigrateCommand.self, SecretCommand.self, TokenCommand.self, DoctorCommand.self,
-            KeysCommand.self, ImportCommand.self, BackupCommand.self, RestoreCommand.self,
+            KeysCommand.self, AccessTokenCommand.self, UsageCommand.self, BudgetCommand.self, PricesCommand.self,
+            ImportCommand.self, BackupCommand.self, RestoreCommand.self,
         ])
 }

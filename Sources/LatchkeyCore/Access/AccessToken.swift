@@ -18,20 +18,18 @@ package struct AccessToken: ~Copyable, Sendable {
     /// A new one.
     package init() {
         var random = SystemRandomNumberGenerator()
-        id = String(decoding: (0..<Self.idLength).map { _ in
-            Self.idAlphabet[Int(UInt8.random(in: 0...31, using: &random))]
-        }, as: UTF8.self)
+        id = String(
+            decoding: (0..<Self.idLength).map { _ in
+                Self.idAlphabet[Int(UInt8.random(in: 0...31, using: &random))]
+            }, as: UTF8.self)
         secret = Secret.random(count: Self.secretLength)
     }
 
     /// - Returns: nil for what is not of the form, to the byte. One token has one spelling.
     package init?(_ text: [UInt8]) {
         guard Self.hasForm(text) else { return nil }
-        let secret: Secret? = text.withUnsafeBytes { text in
-            Secret(
-                base64URL: UnsafeRawBufferPointer(rebasing: text[(Self.prefix.count + Self.idLength + 1)...]),
-                count: Self.secretLength)
-        }
+        let secret = Secret.decode(
+            base64URL: text[(Self.prefix.count + Self.idLength + 1)...], count: Self.secretLength)
         guard let secret else { return nil }
         self.secret = secret
         id = String(decoding: text[Self.prefix.count..<(Self.prefix.count + Self.idLength)], as: UTF8.self)

@@ -32,7 +32,8 @@ enum GrantText {
 
     private static func limit(_ text: String) -> UsageLimit? {
         let halves = text.split(separator: "=", omittingEmptySubsequences: false)
-        guard halves.count == 2, let amount = Int64(halves[1]), amount >= 0, "\(amount)".utf8.elementsEqual(halves[1].utf8)
+        guard halves.count == 2, let amount = Int64(halves[1]), amount >= 0,
+            "\(amount)".utf8.elementsEqual(halves[1].utf8)
         else { return nil }
         let names = halves[0].split(separator: "/", omittingEmptySubsequences: false)
         guard names.count == 2, let metric = UsageLimit.Metric(rawValue: String(names[0])),

@@ -34,6 +34,10 @@ package struct AuditEvent: Sendable, Equatable {
         case tokenRoll = "token.roll"
         /// An access token was shown whose row does not hold: refused.
         case tokenUse = "token.use"
+        case budgetSet = "budget.set"
+        case budgetDelete = "budget.delete"
+        /// A threshold of a budget was crossed.
+        case budgetWarning = "budget.warning"
     }
 
     package var at: Timestamp

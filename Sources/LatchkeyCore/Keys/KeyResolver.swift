@@ -16,6 +16,11 @@ package struct KeyResolver: Sendable {
         self.uses = uses
     }
 
+    /// The same, for whom no key but the user's own may be served.
+    package var ownKeysOnly: KeyResolver {
+        KeyResolver(vault: vault, environment: environment, globalFallback: false, uses: uses)
+    }
+
     package enum Source: String, Sendable { case user, global, environment }
 
     /// What a key is opened for; the audit event says it.

@@ -67,6 +67,8 @@ extension Provider {
             throw LatchkeyError(
                 .invalidField, "\(id.text) has \(known.isEmpty ? "no fields" : "only these fields: \(known)")")
         }
+        // Most addresses have nothing to fill in, and each call through the gateway asks.
+        guard !fields.isEmpty else { return baseURL }
         var url = baseURL
         for field in fields {
             let placeholder = "{\(field.name)}"

@@ -4,11 +4,14 @@ extension Secret {
     /// The bytes that a base64url text without padding stands for, decoded straight into memory that is wiped.
     ///
     /// - Returns: nil if the text is not the one canonical spelling of `count` bytes.
-    public init?(base64URL text: UnsafeRawBufferPointer, count: Int) {
-        guard Base64URL.decodedCount(text, padded: false) == count else { return nil }
+    public static func decode(base64URL text: ArraySlice<UInt8>, count: Int) -> Secret? {
+        guard text.withUnsafeBytes({ Base64URL.decodedCount($0, padded: false) }) == count else { return nil }
         var isCanonical = false
-        self.init(count: count) { isCanonical = Base64URL.decode(text, padded: false, into: $0) }
+        let secret = Secret(count: count) { output in
+            isCanonical = text.withUnsafeBytes { Base64URL.decode($0, padded: false, into: output) }
+        }
         guard isCanonical else { return nil }
+        return secret
     }
 
     /// `head`, then the bytes as base64url without padding, written straight into memory that is wiped.

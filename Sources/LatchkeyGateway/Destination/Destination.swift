@@ -23,7 +23,9 @@ package struct Destination: Sendable, Hashable {
         let allowed: String
         do {
             own = try provider.baseURL(fields: fields)
-            allowed = try policy.baseURL(baseURL, provider: provider, fields: fields)
+            allowed =
+                baseURL.utf8.elementsEqual(own.utf8)
+                ? own : try policy.baseURL(baseURL, provider: provider, fields: fields)
         } catch {
             throw Self.refused
         }

@@ -128,7 +128,7 @@ private struct BackupWriter {
             try snapshot.query(last == nil ? table.firstPage : table.nextPage, values) { row in
                 found += 1
                 try write(row, of: table)
-                if found == Self.pageSize { last = keyIndices.map { Self.key(row, $0) } }
+                if found == Self.pageSize { last = keyIndices.map { Self.key(row, $0, table.columns[$0].kind) } }
             }
             rows += found
             done += found
@@ -137,8 +137,10 @@ private struct BackupWriter {
         }
     }
 
-    private static func key(_ row: any SQLRow, _ index: Int) -> SQLValue {
-        row.integer(index).map { .integer($0) } ?? row.bytes(index).map { .utf8($0) } ?? .null
+    /// As what it is: a text of digits is no number, `007` no 7.
+    private static func key(_ row: any SQLRow, _ index: Int, _ kind: BackupTable.Column.Kind) -> SQLValue {
+        let number = kind == .integer ? row.integer(index) : nil
+        return number.map { .integer($0) } ?? row.bytes(index).map { .utf8($0) } ?? .null
     }
 
     private mutating func write(_ row: any SQLRow, of table: BackupTable) throws {

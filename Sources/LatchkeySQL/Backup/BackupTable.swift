@@ -21,19 +21,26 @@ package struct BackupTable: Sendable, Equatable {
     package let since: Int
 
     /// Whether the database counts its ids by itself. What it counted to has to be told it after a restore.
-    package var hasSequence: Bool { key == ["id"] }
+    package var hasSequence: Bool { key == ["id"] && columns.contains { $0.name == "id" && $0.kind == .integer } }
 
     package func columns(at schema: Int) -> [Column] { columns.filter { $0.since <= schema } }
 
     /// Every table that is kept, in the order in which a backup has them.
     package static let all: [BackupTable] = [
         keys("user_api_keys"), keys("global_api_keys"), userSettings, deploymentFacts, keyset, auditEvents,
+        accessTokens,
+        usageBudgets, usageEvents,
     ]
 
     package static func all(at schema: Int) -> [BackupTable] { all.filter { $0.since <= schema } }
 
-    /// Tables that a backup leaves out: a restored database has its own schema, and its nodes agree anew on who does what.
-    package static let leftOut: Set<String> = ["schema_migrations", "job_leases"]
+    /// Tables that a backup leaves out: a restored database has its own schema, its nodes agree anew on who does what, and
+    /// the calls that something was set aside for are under way elsewhere, or not at all.
+    package static let leftOut: Set<String> = ["schema_migrations", "job_leases", "usage_reservations"]
+
+    /// Columns that a backup leaves out, and that a restored row has the default of: without reservations nothing is
+    /// reserved.
+    package static let columnsLeftOut: [String: Set<String>] = ["usage_budgets": ["reserved"]]
 }
 
 extension BackupTable {
@@ -76,5 +83,32 @@ extension BackupTable {
             ("id", .integer), ("at", .timestamp), ("actor_kind", .text), ("actor_id", .text), ("action", .text),
             ("owner_kind", .text), ("user_id", .text), ("provider", .text), ("name", .text), ("row_version", .integer),
             ("outcome", .text), ("detail", .text), ("request_id", .text),
+        ])
+
+    private static let accessTokens = BackupTable(
+        "access_tokens", since: 5, key: ["id"],
+        [
+            ("id", .text), ("user_id", .text), ("label", .text), ("secret_hash", .text), ("scopes", .text),
+            ("providers", .text), ("models", .text), ("networks", .text), ("limits", .text), ("created_at", .timestamp),
+            ("expires_at", .timestamp), ("revoked_at", .timestamp), ("replaced_by", .text), ("root_kid", .integer),
+            ("row_version", .integer), ("mac", .text), ("last_used_at", .timestamp),
+        ])
+
+    private static let usageBudgets = BackupTable(
+        "usage_budgets", since: 5, key: ["user_id", "subject", "metric", "period", "set_by"],
+        [
+            ("user_id", .text), ("subject", .text), ("metric", .text), ("period", .text), ("set_by", .text),
+            ("amount", .integer), ("warnings", .text), ("updated_at", .timestamp), ("window_start", .timestamp),
+            ("used", .integer), ("warned", .text),
+        ])
+
+    private static let usageEvents = BackupTable(
+        "usage_events", since: 5, key: ["id"],
+        [
+            ("id", .integer), ("user_id", .text), ("event_id", .text), ("at", .timestamp), ("day", .integer),
+            ("origin", .text), ("provider", .text), ("name", .text), ("source", .text), ("token_id", .text),
+            ("operation", .text), ("model", .text), ("input_tokens", .integer), ("output_tokens", .integer),
+            ("cached_tokens", .integer), ("cost", .integer), ("status", .integer), ("duration", .integer),
+            ("first_byte", .integer), ("is_streamed", .bool), ("is_estimated", .bool), ("request_id", .text),
         ])
 }

@@ -32,10 +32,15 @@ enum Grants {
     static let hasSequence = SQLStatement(
         "grants.has_sequence", "SELECT has_sequence_privilege($1, 'USAGE')")
 
-    static let sequences = ["user_api_keys_id_seq", "global_api_keys_id_seq", "audit_events_id_seq"]
+    static let sequences = [
+        "user_api_keys_id_seq", "global_api_keys_id_seq", "audit_events_id_seq", "usage_events_id_seq",
+    ]
 
     static let tables: [(privileges: [String], tables: [String])] = [
-        (["SELECT", "INSERT", "UPDATE", "DELETE"], ["user_api_keys", "global_api_keys", "user_settings"]),
+        (
+            ["SELECT", "INSERT", "UPDATE", "DELETE"],
+            ["user_api_keys", "global_api_keys", "user_settings", "access_tokens", "usage_budgets"]
+        ), (["SELECT", "INSERT", "DELETE"], ["usage_events", "usage_reservations"]),
         (["SELECT", "INSERT", "UPDATE"], ["keyset", "deployment_facts", "job_leases"]),
         (["SELECT", "INSERT"], ["audit_events"]), (["SELECT"], ["schema_migrations"]),
     ]

@@ -10,6 +10,8 @@ package enum Schema {
             Migration(version: keysetVersion, name: "keyset and settings", statements: settings),
             Migration(
                 version: 4, name: "many nodes", statements: nodes + (dialect == .postgresql ? isolation : [])),
+            Migration(
+                version: 5, name: "gateway", statements: accessTokens(dialect) + usage(dialect), compatibleWith: 4),
         ]
     }
 

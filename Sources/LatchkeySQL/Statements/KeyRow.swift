@@ -58,6 +58,17 @@ enum KeyRow {
             SQLValue(key.lastUsedAt), .bool(key.verdict.isValid),
         ]
     }
+
+    /// What a hand-out of this row rests on: `$1` to `$14` of `appendUseOfSame`.
+    static func essence(_ key: UserAPIKey) -> [SQLValue] {
+        [
+            .text(key.owner.column), .text(key.provider.text), .text(key.name.text), .utf8(key.sealed.token),
+            .text(key.keyHash), SQLValue(key.keyHint), .text(key.kind), .text(key.baseURL),
+            .integer(Int64(key.sealed.suite)), .integer(Int64(key.sealed.kid)),
+            .integer(Int64(clamping: key.sealed.rowVersion)), .utf8(Hex.encode(key.sealed.salt)),
+            .text(key.verdict.rawValue), SQLValue(key.expiresAt),
+        ]
+    }
 }
 
 /// Lower-case hexadecimal, strict.

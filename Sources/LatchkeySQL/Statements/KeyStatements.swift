@@ -10,6 +10,8 @@ package struct KeyStatements: Sendable {
     package let selectRevision: SQLStatement
     /// PostgreSQL only: adds an audit event exactly when the row still has the revision `$4`.
     package let appendUse: SQLStatement
+    /// SQLite only: adds an audit event exactly when the row is still what it was in all that a hand-out rests on.
+    package let appendUseOfSame: SQLStatement
     package let selectAll: SQLStatement
     package let insert: SQLStatement
     package let update: SQLStatement
@@ -55,6 +57,17 @@ package struct KeyStatements: Sendable {
             INSERT INTO audit_events (\(AuditStatements.columns))
             SELECT \(AuditStatements.typedValues(from: 5))
             WHERE EXISTS (SELECT 1 FROM \(t) WHERE \(one) AND xmin = $4)
+            """, scope: owner)
+        appendUseOfSame = SQLStatement(
+            "\(t).append_use_of_same",
+            """
+            INSERT INTO audit_events (\(AuditStatements.columns))
+            SELECT $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26
+            WHERE EXISTS (
+                SELECT 1 FROM \(t) WHERE \(one) AND encrypted_key = $4 AND key_hash = $5 AND key_hint IS $6 AND kind = $7
+                    AND base_url = $8 AND suite = $9 AND root_kid = $10 AND row_version = $11 AND salt = $12
+                    AND verdict = $13 AND expires_at IS $14
+            )
             """, scope: owner)
         selectAll = SQLStatement(
             "\(t).select_all", "SELECT \(Self.columns) FROM \(t) WHERE user_id = $1 ORDER BY provider, name",

@@ -1,19 +1,31 @@
 import HTTPTypes
 import Hummingbird
-import LatchkeyCore
+package import LatchkeyCore
 package import LatchkeyCrypto
 
 /// Who is calling, from the request's header fields alone.
+///
+/// Three credentials come as a bearer token: a signed-in user's JWT, an access token (`lk_…`), which may do what its scopes
+/// say, and the configured service token. Only a JWT ever is an administrator, and only a JWT makes, rolls or revokes
+/// access tokens: a stolen token cannot make itself a successor.
 package struct Authentication: Sendable {
-    private let verifier: TokenVerifier
+    let verifier: TokenVerifier
     private let serviceToken: SharedSecret?
+    /// nil: there are none, and whatever looks like one is refused.
+    package let accessTokens: AccessTokens?
+    private let trustedProxies: [Network]
 
-    package init(verifier: TokenVerifier, serviceToken: SharedSecret?) {
+    package init(
+        verifier: TokenVerifier, serviceToken: SharedSecret?, accessTokens: AccessTokens? = nil,
+        trustedProxies: [Network] = []
+    ) {
         self.verifier = verifier
         self.serviceToken = serviceToken
+        self.accessTokens = accessTokens
+        self.trustedProxies = trustedProxies
     }
 
-    /// The signed-in user.
+    /// The signed-in user, by a JWT and nothing else.
     ///
     /// - Throws: `unauthorized`; `user_id_not_allowed` when the request tries to name a user beside its token.
     func user(_ request: Request) throws(LatchkeyError) -> VerifiedIdentity {
@@ -22,13 +34,6 @@ package struct Authentication: Sendable {
         }
         try refuseNamedUser(request)
         return identity
-    }
-
-    /// The app's back end, by its configured token; compared in constant time.
-    func service(_ request: Request) throws(LatchkeyError) {
-        guard let serviceToken, let token = Self.bearer(request),
-            serviceToken.secret.constantTimeEquals(Secret(copying: token))
-        else { throw Problem.unauthorized }
     }
 
     /// An administrator, by a JWT with the role `admin`. No access token ever is one.
@@ -58,8 +63,14 @@ package struct Authentication: Sendable {
         return .admin(identity.id)
     }
 
+    /// Whether it is the configured service token; compared in constant time.
+    func isServiceToken(_ credential: [UInt8]) -> Bool {
+        guard let serviceToken else { return false }
+        return serviceToken.secret.constantTimeEquals(Secret(copying: credential))
+    }
+
     /// A second way to say who the user is would sooner or later be believed somewhere.
-    private func refuseNamedUser(_ request: Request) throws(LatchkeyError) {
+    func refuseNamedUser(_ request: Request) throws(LatchkeyError) {
         for field in request.headers where Self.userFields.contains(field.name.canonicalName) {
             throw LatchkeyError(
                 .userIDNotAllowed, "the user is the token's; the header \(field.name.canonicalName) is refused")
@@ -69,10 +80,18 @@ package struct Authentication: Sendable {
         }
     }
 
-    private static let userFields: Set<String> = ["x-user-id", "user-id", "x-user_id", "user_id", "x-userid", "x-user"]
+    private static let userFields: Set<String> = [
+        "x-user-id", "user-id", "x-user_id", "user_id", "x-userid", "x-user", "latchkey-user",
+    ]
+
+    /// Where the request comes from, asked for only where a token is bound to networks.
+    func address(of request: Request, _ context: LatchkeyRequestContext) -> NetworkAddress? {
+        CallerAddress.find(
+            peer: context.peer, forwardedFor: request.headers[values: .forwardedFor], trusted: trustedProxies)
+    }
 
     /// The token of the one `Authorization: Bearer` field (RFC 6750, section 2.1); nil with none, two or another scheme.
-    private static func bearer(_ request: Request) -> [UInt8]? {
+    static func bearer(_ request: Request) -> [UInt8]? {
         let fields = request.headers[values: .authorization]
         guard fields.count == 1 else { return nil }
         let bytes = Array(fields[0].utf8)

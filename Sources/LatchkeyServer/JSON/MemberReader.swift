@@ -49,6 +49,32 @@ struct MemberReader {
         return texts
     }
 
+    mutating func integer(_ name: String) throws(LatchkeyError) -> Int64? {
+        switch value(name) {
+        case nil: return nil
+        case .number(let number):
+            guard let integer = number.int64 else { throw wrongType(name, "a whole number") }
+            return integer
+        default: throw wrongType(name, "a whole number")
+        }
+    }
+
+    mutating func list(_ name: String) throws(LatchkeyError) -> [JSONValue]? {
+        switch value(name) {
+        case nil: return nil
+        case .array(let values): return values
+        default: throw wrongType(name, "a list")
+        }
+    }
+
+    mutating func object(_ name: String) throws(LatchkeyError) -> JSONObject? {
+        switch value(name) {
+        case nil: return nil
+        case .object(let object): return object
+        default: throw wrongType(name, "an object")
+        }
+    }
+
     /// RFC 3339, or seconds since 1970.
     mutating func time(_ name: String) throws(LatchkeyError) -> Timestamp? {
         switch value(name) {

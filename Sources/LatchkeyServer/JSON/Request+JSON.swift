@@ -9,13 +9,15 @@ extension Request {
     static let maximumBody = 64 * 1024
 
     /// The body as JSON: content type checked, size bounded, duplicate members refused.
-    func json() async throws -> MemberReader {
+    ///
+    /// - Parameter limit: in bytes, for a route that takes more than others.
+    func json(upTo limit: Int = maximumBody) async throws -> MemberReader {
         guard hasJSONBody else {
             throw LatchkeyError(
                 .unsupportedMediaType, "the content type is not application/json",
                 hint: "send the header Content-Type: application/json")
         }
-        let bytes = try await boundedBody()
+        let bytes = try await boundedBody(limit)
         do {
             return try MemberReader(try bytes.withUnsafeReadableBytes { bytes in try StrictJSON.parse(bytes) })
         } catch let error as JSONParseError {
@@ -37,19 +39,23 @@ extension Request {
         }
     }
 
-    private func boundedBody() async throws -> ByteBuffer {
-        if let text = headers[.contentLength], let length = Int(text), length > Self.maximumBody {
-            throw Self.tooLarge
+    /// For routes whose members are all optional: nil for no body at all.
+    func jsonOrNothing() async throws -> MemberReader? {
+        if headers[.contentLength] == "0" || headers[.contentLength] == nil && headers[.contentType] == nil {
+            try await noMembers()
+            return nil
         }
-        do {
-            return try await body.collect(upTo: Self.maximumBody)
-        } catch is NIOTooManyBytesError {
-            throw Self.tooLarge
-        }
+        return try await json()
     }
 
-    private static var tooLarge: LatchkeyError {
-        LatchkeyError(.bodyTooLarge, "the body has more than \(maximumBody) bytes")
+    private func boundedBody(_ limit: Int = maximumBody) async throws -> ByteBuffer {
+        let tooLarge = LatchkeyError(.bodyTooLarge, "the body has more than \(limit) bytes")
+        if let text = headers[.contentLength], let length = Int(text), length > limit { throw tooLarge }
+        do {
+            return try await body.collect(upTo: limit)
+        } catch is NIOTooManyBytesError {
+            throw tooLarge
+        }
     }
 
     /// `application/json`, with or without parameters.

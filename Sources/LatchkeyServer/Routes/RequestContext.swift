@@ -1,14 +1,22 @@
 package import Hummingbird
 import LatchkeyCore
+import NIOCore
 import Synchronization
 
-/// What one request carries along: its id.
+/// What one request carries along: its id, and the connection it came on.
 package struct LatchkeyRequestContext: RequestContext {
     package var coreContext: CoreRequestContextStorage
     package var requestID = ""
+    private let channel: any Channel
 
     package init(source: Source) {
+        channel = source.channel
         coreContext = CoreRequestContextStorage(source: source)
+    }
+
+    /// The other end of the connection; asked for only where it matters.
+    var peer: NetworkAddress? {
+        channel.remoteAddress?.ipAddress.flatMap { NetworkAddress(parsing: $0.utf8) }
     }
 }
 

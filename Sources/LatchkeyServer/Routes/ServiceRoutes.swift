@@ -13,16 +13,42 @@ struct ServiceRoutes: Sendable {
     }
 
     @Sendable private func resolve(_ request: Request, _ context: LatchkeyRequestContext) async throws -> Response {
-        try authentication.service(request)
+        let caller = try await authentication.service(request, context, scope: .resolve)
         var members = try await request.json()
-        let user = try UserID(try members.required("user_id", try members.bytes("user_id")))
+        let user = try Self.user(try members.bytes("user_id"), caller, members)
         let provider = try resolver.vault.catalogue.provider(
             named: try members.required("provider", try members.string("provider")))
         let name = try members.string("name").map { try KeyName($0) }
         try members.finish()
-        let resolved = try await resolver.resolve(
-            user: user, provider: provider, name: name, by: Caller(.service, requestID: context.requestID))
+        guard caller.grant?.allows(provider.id) ?? true else {
+            throw LatchkeyError(.forbidden, "the access token is not for \(provider.id.text)")
+        }
+        let resolved = try await resolver(for: caller).resolve(
+            user: user, provider: provider, name: name, by: Caller(caller.actor, requestID: context.requestID))
         return Self.response(resolved)
+    }
+
+    /// A service names the user; a user's own access token is about that user, whether the body says so or not.
+    static func user(
+        _ named: [UInt8]?, _ caller: ServiceCaller, _ members: MemberReader
+    ) throws(LatchkeyError) -> UserID {
+        switch caller {
+        case .service: return try UserID(try members.required("user_id", named))
+        case .user(let id, _):
+            guard let named else { return id }
+            guard try UserID(named) == id else {
+                throw LatchkeyError(.userIDNotAllowed, "the user is the access token's, and user_id is another")
+            }
+            return id
+        }
+    }
+
+    /// A global key is the operator's: it may serve a user's calls, but no user gets it into their hands.
+    private func resolver(for caller: ServiceCaller) -> KeyResolver {
+        switch caller {
+        case .service: resolver
+        case .user: resolver.ownKeysOnly
+        }
     }
 
     private static func response(_ resolved: borrowing KeyResolver.Resolved) -> Response {

@@ -6,27 +6,30 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 
-/// The gateway as configured.
+/// The gateway as configured: its settings are judged before anything is opened.
 struct GatewayAssembly {
-    let gateway: Gateway
     private let upstream: PooledUpstreamClient
+    private let limits: GatewayLimits
+    private let group = MultiThreadedEventLoopGroup.singleton
 
     /// - Throws: `configuration`.
-    init(
-        settings: Settings, resolver: KeyResolver, authentication: any GatewayAuthentication, ledger: any UsageLedger,
-        cors: CORSPolicy, logger: Logger
-    ) throws {
-        let group = MultiThreadedEventLoopGroup.singleton
+    init(_ settings: Settings) throws {
         upstream = try PooledUpstreamClient(
             group: group, resolver: AddressResolver(resolver: SystemHostResolver()),
             certificates: try Self.certificates(settings))
         var limits = GatewayLimits()
         limits.firstByte = try Self.seconds(settings, .gatewayFirstByteSeconds)
         limits.idle = try Self.seconds(settings, .gatewayIdleSeconds)
-        gateway = Gateway(
-            resolver: resolver, authentication: authentication, ledger: ledger, upstream: upstream,
-            edge: ServerEdge(cors: cors), executors: EventLoopExecutors(group: group), logger: logger, limits: limits,
-            trustedProxies: [])
+        self.limits = limits
+    }
+
+    func gateway(
+        _ parts: LatchkeyServer.Parts, ledger: any UsageLedger, trustedProxies: [Network], logger: Logger
+    ) -> Gateway {
+        Gateway(
+            resolver: parts.resolver, authentication: parts.authentication, ledger: ledger, upstream: upstream,
+            edge: ServerEdge(cors: parts.cors), executors: EventLoopExecutors(group: group), logger: logger,
+            limits: limits, trustedProxies: trustedProxies)
     }
 
     func close() async { await upstream.close() }

@@ -52,6 +52,18 @@ enum Identity {
         try optionalToken(settings, .serviceToken, atLeast: 32)
     }
 
+    /// - Throws: `configuration` for what is no network.
+    static func trustedProxies(_ settings: Settings) throws -> [Network] {
+        try settings.list(.trustedProxies).map { text in
+            guard let network = Network(parsing: text.utf8) else {
+                throw LatchkeyError(
+                    .configuration, "\(Setting.trustedProxies.name) holds \(text), which is no network",
+                    hint: "write 10.0.0.0/8 or 2001:db8::/32, no bit set behind the prefix, with commas between")
+            }
+            return network
+        }
+    }
+
     static func setupToken(_ settings: Settings) throws -> SharedSecret? {
         // Typed by hand once, and good for nothing after set-up: it may be shorter.
         try optionalToken(settings, .setupToken, atLeast: 16, distinct: 6)

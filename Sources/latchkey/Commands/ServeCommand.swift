@@ -68,6 +68,9 @@ private struct Service {
         let serviceToken = try Identity.serviceToken(settings)
         let configuredSetupToken = try Identity.setupToken(settings)
         let globalFallback = try settings.flag(.globalFallback)
+        let trustedProxies = try Identity.trustedProxies(settings)
+        let gateway = try GatewayAssembly(settings)
+        let prices = try Prices.table(settings, try Node.catalogue(settings))
         let node = try await Node.open(settings, remembersRows: true, logger: logger)
         let isSetUp = try await SetupGate.isFinished(node.store)
         let madeToken = isSetUp || configuredSetupToken != nil ? nil : SetupToken.make()
@@ -79,44 +82,51 @@ private struct Service {
             logger.warning("listening beyond this machine in plain HTTP: put a proxy with TLS in front")
         }
 
-        let (environment, unusable) = EnvironmentKeys.read(settings.environment, catalogue: node.catalogue)
-        for name in unusable {
-            logger.warning("an environment variable holds no usable key", metadata: ["name": "\(name)"])
-        }
         let uses = UseRecorder(store: node.store, logger: logger)
+        let recorder = UsageRecorder(store: node.store, pricing: prices, clock: node.clock, logger: logger)
+        let accessTokens = AccessTokens(store: node.store, vault: node.vault, logger: logger)
+        let authentication = Authentication(
+            verifier: TokenVerifier(rules: rules, keys: keys, clock: node.clock), serviceToken: serviceToken,
+            accessTokens: accessTokens, trustedProxies: trustedProxies)
         let resolver = KeyResolver(
-            vault: node.vault, environment: environment, globalFallback: globalFallback, uses: uses)
-        let verifier = TokenVerifier(rules: rules, keys: keys, clock: node.clock)
-        let authentication = Authentication(verifier: verifier, serviceToken: serviceToken)
-        let cors = CORSPolicy(origins: settings.list(.corsOrigins))
-        let assembly = try GatewayAssembly(
-            settings: settings, resolver: resolver,
-            authentication: InterimAuthentication(verifier: verifier, serviceToken: serviceToken),
-            ledger: InterimLedger(), cors: cors, logger: logger)
+            vault: node.vault, environment: environmentKeys(node, logger), globalFallback: globalFallback, uses: uses)
         var parts = LatchkeyServer.Parts(
             vault: node.vault, resolver: resolver,
             gate: SetupGate(store: node.store, token: configuredSetupToken ?? madeToken, clock: node.clock),
-            authentication: authentication, cors: cors)
-        parts.gateway = assembly.gateway
-        let server = LatchkeyServer(parts)
-        var services: [any ServiceLifecycle.Service] = [uses, Revalidation(vault: node.vault, logger: logger)]
+            authentication: authentication, cors: CORSPolicy(origins: settings.list(.corsOrigins)))
+        parts.usage = UsageParts(store: node.store, recorder: recorder)
+        parts.gateway = gateway.gateway(parts, ledger: recorder, trustedProxies: trustedProxies, logger: logger)
+
+        var services: [any ServiceLifecycle.Service] = [
+            uses, recorder, accessTokens.uses, Revalidation(vault: node.vault, logger: logger),
+        ]
         if let source = settings[.jwks], JWKSSource.isURL(source) {
             services.append(JWKSRefresh(source: source, algorithm: rules.algorithm, keys: keys, logger: logger))
         }
         let announcement = Announcement(
             hostname: hostname, setupToken: madeToken, quickStart: quickStart, rules: rules, keys: keys,
             keyID: settings[.jwtKeyID])
-        let application = server.application(
+        let application = LatchkeyServer(parts).application(
             hostname: hostname, port: port, logger: logger, services: services
         ) { port in await announcement.print(port: port) }
         do { try await serve(application, logger, hostname: hostname, port: port) } catch {
             await node.close()
             throw error
         }
+        await gateway.close()
+        await recorder.flush()
         await uses.flush()
-        await assembly.close()
+        await accessTokens.uses.flush()
         await node.close()
         logger.info("stopped")
+    }
+
+    private func environmentKeys(_ node: Node, _ logger: Logger) -> EnvironmentKeys {
+        let (environment, unusable) = EnvironmentKeys.read(settings.environment, catalogue: node.catalogue)
+        for name in unusable {
+            logger.warning("an environment variable holds no usable key", metadata: ["name": "\(name)"])
+        }
+        return environment
     }
 
     private func serve(

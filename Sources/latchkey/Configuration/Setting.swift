@@ -53,6 +53,9 @@ extension Setting {
     static let providersFile = Setting(
         "LATCHKEY_PROVIDERS_FILE",
         "A catalogue of your own, JSON or YAML, merged over ours by id (docs/providers.md).")
+    static let pricesFile = Setting(
+        "LATCHKEY_PRICES_FILE",
+        "A price list of your own, CSV, laid over ours by vendor and model (docs/usage.md).")
     static let allowLoopback = Setting(
         "LATCHKEY_ALLOW_LOOPBACK_PROVIDERS", default: "0",
         "`1` lets that file use `http://127.0.0.1:PORT` addresses, for trying things out.")
@@ -78,6 +81,10 @@ extension Setting {
         "The claim that holds the roles: a text or a list. `admin` is one.")
     static let jwtAudience = Setting("LATCHKEY_JWT_AUDIENCE", "When set, `aud` must hold it.")
     static let jwtIssuer = Setting("LATCHKEY_JWT_ISSUER", "When set, `iss` must be it.")
+    static let trustedProxies = Setting(
+        "LATCHKEY_TRUSTED_PROXIES",
+        "Networks of the proxies in front, comma-separated, whose `X-Forwarded-For` is believed: for access tokens that are bound to networks."
+    )
     static let gatewayFirstByteSeconds = Setting(
         "LATCHKEY_GATEWAY_FIRST_BYTE_SECONDS", default: "600",
         "How long a provider may take to begin its answer to a call through the gateway.")
@@ -96,8 +103,9 @@ extension Setting {
 
     static let all: [Setting] = [
         databaseURL, root, jwtSecret, jwtAlgorithm, jwtExpirationMinutes,
-        databaseConnections, serviceToken, setupToken, providersFile,
+        databaseConnections, serviceToken, setupToken, providersFile, pricesFile,
         allowLoopback, allowedBaseURLHosts, globalFallback, corsOrigins, jwks, jwtKeyID, jwtUserClaim, jwtRolesClaim,
-        jwtAudience, jwtIssuer, gatewayFirstByteSeconds, gatewayIdleSeconds, providerCAFile, logLevel, configFile,
+        jwtAudience, jwtIssuer, trustedProxies, gatewayFirstByteSeconds, gatewayIdleSeconds, providerCAFile, logLevel,
+        configFile,
     ]
 }

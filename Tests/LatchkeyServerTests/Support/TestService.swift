@@ -6,6 +6,7 @@ import LatchkeyCore
 import LatchkeyCrypto
 import LatchkeySQL
 import LatchkeyTesting
+import Logging
 
 @testable import LatchkeyServer
 
@@ -21,6 +22,7 @@ final class TestService: Sendable {
         var environment: [String: String] = [:]
         var globalFallback = true
         var hasServiceToken = true
+        var trustedProxies: [Network] = []
         var allowedBaseURLHosts: Set<String> = []
         var isWritable = true
         var limits = ServerLimits()
@@ -31,6 +33,10 @@ final class TestService: Sendable {
     let store: any Store
     let vault: KeyVault
     let gate: SetupGate
+    let tokens: AccessTokens
+    let authentication: Authentication
+    let usage: any UsageStore & BudgetStore
+    let recorder: UsageRecorder
     let server: LatchkeyServer
     let limits: ServerLimits
     private let driver: SQLiteDriver
@@ -39,6 +45,8 @@ final class TestService: Sendable {
     private static let catalogue = Result {
         try ProviderCatalogue.load(operatorFile: ScriptedProvider.catalogue, allowLoopback: false)
     }
+
+    private static let prices = Result { try PriceTable.load(operatorFile: nil, providers: []) }
 
     init(_ options: Options = Options()) async throws {
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("latchkey-server-\(UUID().uuidString)")
@@ -57,6 +65,7 @@ final class TestService: Sendable {
             policy: KeyPolicy(
                 allowedBaseURLHosts: options.allowedBaseURLHosts, isWritable: options.isWritable, random: { 0.5 }),
             clock: clock.clock)
+        tokens = AccessTokens(store: store, vault: vault)
         gate = SetupGate(
             store: store, token: SharedSecret(Secret(copying: Array(Self.setupToken.utf8))), clock: clock.clock)
         let resolver = KeyResolver(
@@ -69,12 +78,18 @@ final class TestService: Sendable {
             clock: clock.clock)
         let serviceToken = SharedSecret(Secret(copying: Array(Self.serviceToken.utf8)))
         limits = options.limits
-        server = LatchkeyServer(
-            LatchkeyServer.Parts(
-                vault: vault, resolver: resolver, gate: gate,
-                authentication: Authentication(
-                    verifier: verifier, serviceToken: options.hasServiceToken ? serviceToken : nil),
-                cors: CORSPolicy(origins: options.origins), limits: options.limits))
+        authentication = Authentication(
+            verifier: verifier, serviceToken: options.hasServiceToken ? serviceToken : nil, accessTokens: tokens,
+            trustedProxies: options.trustedProxies)
+        usage = store
+        recorder = UsageRecorder(
+            store: store, pricing: try Self.prices.get(), clock: clock.clock,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        var parts = LatchkeyServer.Parts(
+            vault: vault, resolver: resolver, gate: gate,
+            authentication: authentication, cors: CORSPolicy(origins: options.origins), limits: options.limits)
+        parts.usage = UsageParts(store: store, recorder: recorder)
+        server = LatchkeyServer(parts)
     }
 
     deinit {

@@ -1,0 +1,110 @@
+import Synchronization
+
+/// What is waiting to be written, in parts of a size that one transaction takes. It does not grow without end: when it is
+/// full the oldest part is let go of.
+final class UsageQueue: Sendable {
+    struct Item: Sendable {
+        var entry: UsageEntry
+        /// How often it failed to be written alone, while others were written.
+        var failures = 0
+        /// `UsageQueue.State.writes` when it last failed.
+        var failedAt = -1
+    }
+
+    private struct State {
+        var parts: [[Item]] = []
+        var dropped = 0
+        /// How many are with the one who writes.
+        var isTaken = false
+        var waiting: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let state = Mutex(State())
+    private let partSize: Int
+    private let mostParts: Int
+    /// One element is enough: it says that there is something.
+    private let wake: AsyncStream<Void>.Continuation
+    let arrivals: AsyncStream<Void>
+
+    init(partSize: Int, capacity: Int) {
+        self.partSize = partSize
+        mostParts = max(1, capacity / partSize)
+        (arrivals, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    func add(_ entry: UsageEntry) {
+        let isFirst = state.withLock { state in
+            let isFirst = state.parts.isEmpty
+            if let last = state.parts.indices.last, state.parts[last].count < partSize {
+                state.parts[last].append(Item(entry: entry))
+            } else {
+                state.parts.append([Item(entry: entry)])
+                state.parts[state.parts.count - 1].reserveCapacity(partSize)
+                Self.trim(&state, mostParts)
+            }
+            return isFirst
+        }
+        if isFirst { wake.yield() }
+    }
+
+    /// The oldest, at most so many.
+    func take(_ most: Int) -> [Item] {
+        state.withLock { state in
+            guard !state.parts.isEmpty else { return [] }
+            let part = state.parts.removeFirst()
+            guard part.count > most else { return part }
+            state.parts.insert(Array(part.dropFirst(most)), at: 0)
+            return Array(part.prefix(most))
+        }
+    }
+
+    /// Puts back what could not be written.
+    /// - Parameter last: behind everything else.
+    func putBack(_ items: [Item], last: Bool) {
+        guard !items.isEmpty else { return }
+        state.withLock { state in
+            if last { state.parts.append(items) } else { state.parts.insert(items, at: 0) }
+            Self.trim(&state, mostParts)
+        }
+    }
+
+    private static func trim(_ state: inout State, _ mostParts: Int) {
+        guard state.parts.count > mostParts else { return }
+        state.dropped += state.parts.removeFirst().count
+    }
+
+    var count: Int { state.withLock { $0.parts.reduce(0) { $0 + $1.count } } }
+
+    /// How many were let go of since this was last asked.
+    func takeDropped() -> Int {
+        state.withLock { state in
+            defer { state.dropped = 0 }
+            return state.dropped
+        }
+    }
+
+    /// One at a time: who comes later waits until the writing is done.
+    func exclusively<R: Sendable>(_ body: () async -> R) async -> R {
+        await withCheckedContinuation { continuation in
+            let isFree = state.withLock { state in
+                guard state.isTaken else {
+                    state.isTaken = true
+                    return true
+                }
+                state.waiting.append(continuation)
+                return false
+            }
+            if isFree { continuation.resume() }
+        }
+        let result = await body()
+        let next: CheckedContinuation<Void, Never>? = state.withLock { state in
+            guard !state.waiting.isEmpty else {
+                state.isTaken = false
+                return nil
+            }
+            return state.waiting.removeFirst()
+        }
+        next?.resume()
+        return result
+    }
+}
