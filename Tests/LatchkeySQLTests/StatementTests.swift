@@ -20,7 +20,58 @@ struct StatementTests {
         SettingStatements.updateLease, SettingStatements.one,
     ]
 
-    private static var all: [SQLStatement] { keyStatements + others }
+    /// Usage as one user is told of it, and what counts for one user.
+    private static let ofOneUser: [SQLStatement] =
+        [
+            UsageStatements.page, UsageStatements.deleteExpired, UsageStatements.unpriced(ofUser: true),
+            UsageStatements.insertReservation, UsageStatements.findReservation, BudgetStatements.selectAll,
+            BudgetStatements.selectSubjects, BudgetStatements.count, BudgetStatements.delete,
+        ] + owned(BudgetStatements.user) + sums(ofUser: true) + budgetSums(ofService: false)
+
+    /// What is written in batches, and what administration and the service's own tokens need.
+    private static let ofEverybody: [SQLStatement] =
+        [
+            UsageStatements.pageOfAll, UsageStatements.unpriced(ofUser: false), UsageStatements.expired,
+            BudgetStatements.selectServices, BudgetStatements.any, BudgetStatements.forget,
+        ] + UsageStatements.inserts.map(\.statement) + UsageStatements.deleteReservations.statements.map(\.statement)
+        + BudgetStatements.lockOwners.statements.map(\.statement) + owned(BudgetStatements.service)
+        + sums(ofUser: false) + budgetSums(ofService: true)
+
+    private static func owned(_ statements: BudgetStatements.Owned) -> [SQLStatement] {
+        Mirror(reflecting: statements).children.compactMap { $0.value as? SQLStatement }
+    }
+
+    private static func sums(ofUser: Bool) -> [SQLStatement] {
+        (0..<(1 << UsageDimension.allCases.count)).map { mask in
+            let chosen = UsageDimension.allCases.enumerated().filter { mask & (1 << $0.offset) != 0 }
+            return UsageStatements.sums(by: Set(chosen.map(\.element)), ofUser: ofUser)
+        }
+    }
+
+    private static func budgetSums(ofService: Bool) -> [SQLStatement] {
+        let key = ProviderID("openai").map { BudgetSubject.key($0, .default) }
+        let subjects = ofService ? [.token("t")] : [.user, .token("t"), key].compactMap { $0 }
+        return UsageTable.allCases.flatMap { table in
+            subjects.map { BudgetStatements.sums(of: table, for: $0, ofService: ofService) }
+        }
+    }
+
+    private static var all: [SQLStatement] { keyStatements + others + ofOneUser + ofEverybody }
+
+    @Test(arguments: ofOneUser)
+    func `a statement on a user's usage names the user`(statement: SQLStatement) {
+        #expect(statement.scope == .owner)
+        let sql = statement.sql
+        #expect(
+            sql.contains(/WHERE user_id = \$1\b/)
+                || sql.hasPrefix("INSERT") && sql.contains(/\(user_id, [^)]*\)\s+VALUES \(\$1,/))
+        #expect(!sql.contains(/\bOR\b/))
+    }
+
+    @Test(arguments: ofEverybody)
+    func `a statement on everybody's usage says so`(statement: SQLStatement) {
+        #expect(statement.scope == .everyone)
+    }
 
     @Test func `all statements of both tables are looked at`() {
         #expect(Self.keyStatements.count == 30)

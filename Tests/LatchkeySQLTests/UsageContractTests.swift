@@ -1,3 +1,4 @@
+import GRDB
 import LatchkeyCore
 import LatchkeySQL
 import LatchkeyTesting

@@ -11,7 +11,7 @@ from gateway import PREFIX, Caller
 
 RECEIVE_BUFFER = 4_096
 READ_LIMIT = 4_096
-SEGMENT = 1_448  # as on a real network; over loopback a kernel would take some megabytes for a client that reads nothing
+SEGMENT = 1_448  # as on a network; over loopback a kernel takes some megabytes for a client that reads nothing
 NUMBERED = re.compile(r"\[(tag-[A-Za-z0-9-]+)#(\d+)\]")
 MULTIPART = "multipart/form-data; boundary=part"
 

@@ -220,33 +220,32 @@ def litellm():
     return litellm
 
 
+LITELLM = {
+    "openai": ("openai/gpt-4o-mini", ""),
+    "groq": ("groq/llama-scripted", ""),
+    "anthropic": ("anthropic/claude-opus-4-5", ""),
+    "gemini": ("gemini/gemini-2.5-flash", "/v1beta"),
+    "cohere": ("cohere_chat/command-scripted", "/v2/chat"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*ReadOnly:UserWarning")
 class TestLiteLLM:
     """Itself a client of many providers, in several of their formats."""
 
-    @pytest.mark.parametrize(
-        "vendor, model, suffix",
-        [
-            ("openai", "openai/gpt-4o-mini", ""),
-            ("groq", "groq/llama-scripted", ""),
-            ("anthropic", "anthropic/claude-opus-4-5", ""),
-            ("gemini", "gemini/gemini-2.5-flash", "/v1beta"),
-            ("cohere", "cohere_chat/command-scripted", "/v2/chat"),
-        ],
-    )
-    @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-    def test_completion(self, litellm, service, seen_clean, vendor, model, suffix, stream):
-        if stream and vendor == "cohere":
-            pytest.skip("this client cannot read the events that Cohere sends")
+    def ask(self, litellm, who: Caller, tag: str, **members):
+        model, suffix = LITELLM[who.vendor]
+        said = [{"role": "user", "content": tag}]
+        return litellm.completion(model=model, messages=said, api_base=who.base + suffix, api_key=who.token, **members)
+
+    @pytest.mark.parametrize("vendor", LITELLM)
+    def test_completion(self, litellm, service, seen_clean, vendor):
         who, tag = seen_clean(service, vendor, "access token"), new_tag()
-        answer = litellm.completion(
-            model=model,
-            messages=[{"role": "user", "content": tag}],
-            api_base=who.base + suffix,
-            api_key=who.token,
-            stream=stream,
-        )
-        if stream:
-            said = "".join(chunk.choices[0].delta.content or "" for chunk in answer)
-        else:
-            said = answer.choices[0].message.content
-        assert said == text(tag)
+        assert self.ask(litellm, who, tag).choices[0].message.content == text(tag)
+
+    @pytest.mark.parametrize("vendor", [vendor for vendor in LITELLM if vendor != "cohere"])
+    def test_streaming_completion(self, litellm, service, seen_clean, vendor):
+        """Not Cohere's: this client cannot read the events that Cohere sends."""
+        who, tag = seen_clean(service, vendor, "access token"), new_tag()
+        chunks = self.ask(litellm, who, tag, stream=True)
+        assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == text(tag)

@@ -191,7 +191,7 @@ class TestWhatIsNotWhole:
 
     def test_what_the_gateway_refuses_is_no_usage(self, service, provider):
         who = caller(service)
-        assert who.post("/chat/../x", {}).status_code == 400
+        expect.problem(who.post("/chat/%2e%2e/x", {"model": "m"}), 400, "unsafe_path")
         who.chat()
         assert len(who.wait_for_events(1)) == 1
 

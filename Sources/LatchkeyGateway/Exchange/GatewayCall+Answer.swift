@@ -18,6 +18,10 @@ struct Answer {
     var isComplete = false
     /// The provider broke off before it answered: nobody knows what it did.
     var isLost = false
+    /// Over a connection that had served before.
+    var wasReused = false
+    /// Its end can be told by the connection's end only.
+    var needsClose = false
     var bytes = 0
     var firstByteAt: NIODeadline?
     var isStreamed = false
@@ -101,6 +105,8 @@ extension GatewayCall {
         if lengths.count == 1, !(answer.isStreamed && answer.hidesUsageChunk) {
             fields[.contentLength] = String(lengths[0])
         }
+        // The encoder does not know that this is the answer to a HEAD: without a length it would write a last chunk.
+        answer.needsClose = request.method == .head && fields[.contentLength] == nil
         write(HTTPResponse(status: .init(code: Int(head.status.code)), headerFields: fields))
     }
 
@@ -111,7 +117,7 @@ extension GatewayCall {
             response.headerFields[.latchkeyKey] = attempt.keyName.text
         }
         gateway.edge.finish(&response, for: request, requestID: requestID)
-        if wantsClose || !hasWholeRequest { response.headerFields[.connection] = "close" }
+        if wantsClose || answer.needsClose || !hasWholeRequest { response.headerFields[.connection] = "close" }
         answer.isBegun = true
         handler.write(.head(response))
     }
@@ -175,7 +181,8 @@ extension GatewayCall {
                     "request_id": "\(requestID)", "code": "\(error.code.rawValue)", "reason": "\(error.reason)",
                 ])
         }
-        let (fields, body) = gateway.edge.problem(error, requestID: requestID)
+        var (fields, body) = gateway.edge.problem(error, requestID: requestID)
+        if error.code == .methodNotAllowed { fields[.allow] = "GET, HEAD, POST, PUT, PATCH, DELETE" }
         var response = HTTPResponse(status: .init(code: error.code.status), headerFields: fields)
         response.headerFields[.contentLength] = "\(body.readableBytes)"
         attempt = nil

@@ -22,7 +22,7 @@ extension GatewayCall {
 
     private func expire() {
         let isCallersTurn = !hasWholeRequest && (upstream?.isWritable ?? true)
-        upstream?.cancel()
+        if isCallersTurn { upstream?.cancel() } else { upstream?.giveUp() }
         upstream = nil
         if let wholeBody = wholeBody.take() {
             return wholeBody.resume(

@@ -3,6 +3,7 @@ import LatchkeyCore
 import LatchkeyCrypto
 import Logging
 import NIOCore
+import NIOHTTP1
 import NIOHTTPTypes
 
 /// One call through the gateway, from its head to the last byte of its answer. Everything happens on the connection's
@@ -81,6 +82,7 @@ final class GatewayCall {
 
     /// Who calls, and what for: everything that can be said before a key is opened.
     private func admit() async throws -> Plan {
+        try GatewayMethod.check(request.method)
         let target = try GatewayTarget(request.path ?? "")
         guard let provider = gateway.resolver.vault.catalogue[target.provider] else {
             throw LatchkeyError(.unknownProviderPath, "no such provider in the catalogue")
@@ -165,21 +167,36 @@ final class GatewayCall {
                 shape: plan.provider.usage, contentType: nil, hidesUsageChunk: plan.reading.hidesUsageChunk),
             shape: plan.provider.usage, hidesUsageChunk: plan.reading.hidesUsageChunk)
         let head = outgoingHead(plan, destination, resolved.credential.fields, secret)
+        let outcome = try await ask(head, destination, plan.body, isFresh: false)
+        guard case .failed = outcome, answer.isLost, answer.wasReused, isRepeatable else { return outcome }
+        answer.isLost = false
+        return try await ask(head, destination, plan.body, isFresh: true)
+    }
+
+    /// What may be sent again when a kept connection turns out to be closed: what changes nothing (RFC 9110, section
+    /// 9.2.2). A POST is not: nobody knows whether the provider has done it.
+    private var isRepeatable: Bool { !hasBody && (request.method == .get || request.method == .head) }
+
+    private func ask(
+        _ head: HTTPRequestHead, _ destination: Destination, _ body: ByteBuffer?, isFresh: Bool
+    ) async throws -> Outcome {
         concluded = nil
         lastActivity = .now()
         do {
-            let upstream = try await gateway.upstream.call(head, to: destination, receiver: self, on: loop)
+            let upstream = try await gateway.upstream.call(
+                head, to: destination, receiver: self, on: loop, isFresh: isFresh)
             guard !isOver else {
                 upstream.cancel()
                 return .callerIsGone
             }
             self.upstream = upstream
+            answer.wasReused = upstream.isReused
         } catch let failure as UpstreamFailure {
             throw Self.error(failure)
         }
         lastActivity = .now()
         answer.wasAsked = true
-        send(plan.body)
+        send(body)
         return await conclusion()
     }
 
@@ -208,7 +225,7 @@ final class GatewayCall {
         if countedBytes > 0 { gateway.memory.giveBack(countedBytes) }
         countedBytes = 0
         held = nil
-        let isReusable = !isOver && hasWholeRequest && answer.isComplete && !wantsClose
+        let isReusable = !isOver && hasWholeRequest && answer.isComplete && !wantsClose && !answer.needsClose
         isOver = true
         intake = .dropping
         handler.finished(self, isReusable: isReusable)

@@ -114,12 +114,20 @@ extension GatewayHandler {
     }
 
     private func drain(_ context: ChannelHandlerContext) {
+        var hasPassedOn = false
         while !waiting.isEmpty, context.channel.isActive {
             if case .head(let request)? = waiting.first, request.isForGateway, unanswered > 0 { break }
             if let call, call.hasWholeRequest { break }
             let part = waiting.removeFirst()
-            if let call { call.receive(part) } else { route(part, context) }
+            if let call {
+                call.receive(part)
+            } else {
+                hasPassedOn = true
+                route(part, context)
+            }
         }
+        // The application is handed what it was given only then.
+        if hasPassedOn { context.fireChannelReadComplete() }
         waitingBytes = waiting.isEmpty ? 0 : waitingBytes
         call?.receiveComplete()
         readIfPending(context)

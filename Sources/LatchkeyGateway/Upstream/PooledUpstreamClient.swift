@@ -35,12 +35,13 @@ package final class PooledUpstreamClient: UpstreamClient {
     }
 
     package func call(
-        _ head: HTTPRequestHead, to destination: Destination, receiver: any UpstreamReceiver, on loop: any EventLoop
+        _ head: HTTPRequestHead, to destination: Destination, receiver: any UpstreamReceiver, on loop: any EventLoop,
+        isFresh: Bool
     ) async throws -> any UpstreamCall {
         let pool = pool(of: loop)
         let origin = UpstreamPool.Origin(destination)
         let handler: UpstreamHandler
-        if let idle = pool.take(origin) {
+        if !isFresh, let idle = pool.take(origin) {
             handler = idle
         } else {
             handler = try await connect(destination, as: origin, pool, loop)

@@ -10,9 +10,11 @@ package protocol UpstreamClient: Sendable {
     /// - Parameters:
     ///   - receiver: told of the answer, on `loop`, until its end or its failure; nothing after either.
     ///   - loop: the loop this is called on.
+    ///   - isFresh: over a new connection, for a call whose kept one turned out to be closed.
     /// - Throws: `UpstreamFailure` when nothing was sent.
     func call(
-        _ head: HTTPRequestHead, to destination: Destination, receiver: any UpstreamReceiver, on loop: any EventLoop
+        _ head: HTTPRequestHead, to destination: Destination, receiver: any UpstreamReceiver, on loop: any EventLoop,
+        isFresh: Bool
     ) async throws -> any UpstreamCall
 
     /// Ends idle connections, for the end of the service.
@@ -29,8 +31,12 @@ package protocol UpstreamCall: AnyObject {
     var isWritable: Bool { get }
     /// Holds the answer back, or lets it come again.
     func setReading(_ isReading: Bool)
+    /// Whether the connection had served a call before: it may have been closed at the other end meanwhile.
+    var isReused: Bool { get }
     /// Ends the call wherever it is; the receiver hears nothing more.
     func cancel()
+    /// As `cancel`, for a call that was never answered: no other call is put on its connection.
+    func giveUp()
 }
 
 /// The receiving side of one call.

@@ -21,14 +21,17 @@ struct UpstreamDialer: Sendable {
     func dial(_ destination: Destination, addresses: [SocketAddress], on loop: any EventLoop) async throws -> Connection
     {
         var failure = UpstreamFailure.noAddress
-        let deadline = NIODeadline.now() + timeout
-        for address in addresses {
-            guard NIODeadline.now() < deadline else { throw UpstreamFailure.connectTimeout }
+        let end = NIODeadline.now() + timeout
+        for (index, address) in addresses.enumerated() {
+            guard NIODeadline.now() < end else { throw UpstreamFailure.connectTimeout }
+            // One of several that does not answer leaves time for the next.
+            let isLast = index == addresses.count - 1
+            let deadline = isLast ? end : min(end, .now() + .nanoseconds(timeout.nanoseconds / 3))
             do {
                 return try await dial(destination, address, before: deadline, on: loop)
-            } catch let error as UpstreamFailure {
+            } catch let error as UpstreamFailure where failure != .certificate {
                 failure = error
-            }
+            } catch {}
         }
         throw failure
     }
@@ -39,16 +42,23 @@ struct UpstreamDialer: Sendable {
         let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(deadline - .now())
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+        let watch = NIOLoopBound(HandshakeWatch(), eventLoop: loop)
         do {
             let (channel, negotiated) = try await bootstrap.connect(to: address) { channel in
-                channel.eventLoop.makeCompletedFuture { (channel, try self.configure(channel, destination)) }
+                channel.eventLoop.makeCompletedFuture {
+                    let negotiated = try self.configure(channel, destination)
+                    try channel.pipeline.syncOperations.addHandler(watch.value)
+                    return (channel, negotiated)
+                }
             }
             // A handshake that hangs is ended by the same deadline.
             let timer = loop.scheduleTask(deadline: deadline) { channel.close(promise: nil) }
             defer { timer.cancel() }
-            return try await negotiated.get()
+            let connection = try await negotiated.get()
+            channel.pipeline.syncOperations.removeHandler(watch.value, promise: nil)
+            return connection
         } catch {
-            throw Self.failure(error, after: deadline)
+            throw Self.failure(watch.value.error ?? error, after: deadline)
         }
     }
 
@@ -98,9 +108,22 @@ struct UpstreamDialer: Sendable {
         switch error {
         case let error as UpstreamFailure: error
         case ChannelError.connectTimeout: .connectTimeout
-        case NIOSSLError.handshakeFailed, NIOSSLError.unableToValidateCertificate: .certificate
-        case is NIOSSLExtraError: .certificate
+        case NIOSSLError.unableToValidateCertificate: .certificate
+        case let error as NIOSSLExtraError where error == .failedToValidateHostname: .certificate
+        // BoringSSL tells its reasons as text only.
+        case NIOSSLError.handshakeFailed(let cause) where "\(cause)".contains("CERTIFICATE_VERIFY_FAILED"): .certificate
         default: NIODeadline.now() >= deadline ? .connectTimeout : .unreachable
         }
+    }
+}
+
+/// Keeps the first thing that went wrong: whoever waits for the handshake is only told that the connection has ended.
+private final class HandshakeWatch: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = Any
+    private(set) var error: (any Error)?
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if self.error == nil { self.error = error }
+        context.fireErrorCaught(error)
     }
 }

@@ -9,6 +9,8 @@ final class UpstreamHandler: ChannelInboundHandler, UpstreamCall {
     /// Called when a call is over and the connection can take another.
     private let onIdle: (UpstreamHandler) -> Void
     private let onClosed: (UpstreamHandler) -> Void
+    /// Called when the connection is not to be trusted with another call.
+    private let onGivenUp: () -> Void
     private let isMultiplexed: Bool
     private var context: ChannelHandlerContext?
     private var receiver: (any UpstreamReceiver)?
@@ -16,15 +18,17 @@ final class UpstreamHandler: ChannelInboundHandler, UpstreamCall {
     private var answerIsComplete = false
     private var keepsAlive = false
     private var isReading = true
+    private var calls = 0
     private(set) var idleSince = NIODeadline.now()
 
     init(
         isMultiplexed: Bool, onIdle: @escaping (UpstreamHandler) -> Void,
-        onClosed: @escaping (UpstreamHandler) -> Void
+        onClosed: @escaping (UpstreamHandler) -> Void, onGivenUp: @escaping () -> Void = {}
     ) {
         self.isMultiplexed = isMultiplexed
         self.onIdle = onIdle
         self.onClosed = onClosed
+        self.onGivenUp = onGivenUp
     }
 
     var isUsable: Bool { context?.channel.isActive ?? false }
@@ -32,6 +36,7 @@ final class UpstreamHandler: ChannelInboundHandler, UpstreamCall {
     /// Only on a connection that is idle.
     func start(_ head: HTTPRequestHead, receiver: any UpstreamReceiver) {
         self.receiver = receiver
+        calls += 1
         requestIsSent = false
         answerIsComplete = false
         keepsAlive = false
@@ -56,6 +61,8 @@ extension UpstreamHandler {
 
     func flush() { context?.flush() }
 
+    var isReused: Bool { calls > 1 }
+
     var isWritable: Bool { context?.channel.isWritable ?? false }
 
     func setReading(_ isReading: Bool) {
@@ -71,6 +78,11 @@ extension UpstreamHandler {
         // HTTP/1.1 has no other way to say that the answer is not wanted; an HTTP/2 stream is reset.
         context?.close(promise: nil)
     }
+
+    func giveUp() {
+        onGivenUp()
+        cancel()
+    }
 }
 
 // Receiving
@@ -85,6 +97,9 @@ extension UpstreamHandler {
             return context.close(promise: nil)
         }
         switch unwrapInboundIn(data) {
+        case .head(let head) where (100..<200).contains(head.status.code) && head.status != .switchingProtocols:
+            // Not the answer yet. HTTP/1.1's decoder drops these by itself.
+            break
         case .head(let head):
             keepsAlive = head.isKeepAlive
             receiver.upstreamHead(head)

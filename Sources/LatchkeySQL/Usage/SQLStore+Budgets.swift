@@ -56,6 +56,7 @@ extension SQLStore: BudgetStore {
         return found
     }
 
+    @discardableResult
     package func putBudget(_ budget: Budget, at now: Timestamp, event: AuditEvent) async throws -> BudgetState {
         try BudgetBounds.check(budget)
         let owner = budget.user?.bytes ?? []

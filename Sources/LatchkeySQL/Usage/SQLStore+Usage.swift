@@ -1,6 +1,7 @@
 package import LatchkeyCore
 
 extension SQLStore: UsageStore {
+    @discardableResult
     package func writeUsage(_ entries: [UsageEntry], at now: Timestamp) async throws -> UsageWritten {
         for case .event(let event, _) in entries where !UsageEvent.isUsableID(event.id) {
             throw LatchkeyError(

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import LatchkeyGateway
 
 /// Which web origins may call from a browser: those the operator lists, compared exactly. None by default.
 package struct CORSPolicy: Sendable {
@@ -12,14 +13,20 @@ package struct CORSPolicy: Sendable {
         guard let origin = request.headers[.origin], origins.contains(origin),
             request.headers[.accessControlRequestMethod] != nil, !methods.isEmpty
         else { return nil }
+        // Each provider's client has fields of its own, and the gateway decides which go on.
+        let requested = request.headers[.accessControlRequestHeaders]
+        let fields =
+            request.uri.path.utf8.starts(with: LatchkeyGateway.prefix.utf8) ? requested ?? Self.fields : Self.fields
         return Response(
             status: .noContent,
             headers: [
                 .accessControlAllowMethods: methods.map(\.rawValue).joined(separator: ", "),
-                .accessControlAllowHeaders: "authorization, content-type, x-request-id, x-setup-token",
+                .accessControlAllowHeaders: fields,
                 .accessControlMaxAge: "600",
             ])
     }
+
+    private static let fields = "authorization, content-type, x-request-id, x-setup-token"
 
     func mark(_ response: inout Response, for request: Request) {
         mark(&response.headers, for: request.headers)

@@ -44,7 +44,7 @@ struct AnswerMeterTests {
 
     @Test func `an event in several data lines is one text`() {
         let text =
-            "data: {\"model\":\"m\",\ndata:\"usage\":{\"prompt_tokens\":1\ndata: 2,\"completion_tokens\":3\ndata:}}\n\n"
+            "data: {\"model\":\"m\",\ndata:\"usage\":{\"prompt_tokens\":1\ndata:2,\"completion_tokens\":3\ndata:}}\n\n"
         let run = MeterRun(text, contentType: "text/event-stream")
         #expect(run.tokens == TokenCounts(input: 1, output: 3))
         #expect(run.model == "m")
@@ -69,7 +69,8 @@ struct AnswerMeterTests {
         #"{"response":{"response":{"usage":{"prompt_tokens":1}}}}"#,
         #"{"usage":{"prompt_tokens":{"prompt_tokens":1}}}"#,
         #"{"usage":{"prompt_token":1,"prompt_tokens_":1,"PROMPT_TOKENS":1}}"#,
-        #"{"us\u0061ge":{"prompt_tokens":1}}"#, #"{"usage":{"prompt_token\u0073":1}}"#,
+        #"{"us\u0061ge":{"prompt_tokens":1}}"#, #"{"usage\"":{"prompt_tokens":1}}"#,
+        #"{"\"usage":{"prompt_tokens":1}}"#, #"{"usage":{"prompt_token\u0073":1}}"#,
     ])
     func `what looks like a count elsewhere is none`(text: String) {
         #expect(MeterRun(text).tokens.isEmpty)

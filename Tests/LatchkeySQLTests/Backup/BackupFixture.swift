@@ -36,6 +36,30 @@ struct BackupFixture {
         try await store.set(.globalFallback, to: false, of: user, event: Sample.event(.settingsChange))
         try await store.set(.setupFinished, to: "2026-01-01T00:00:00Z", event: Sample.event(.setupFinish))
         try await store.append(Sample.event(detail: "line\nfeed, \"quote\", \\ and \u{1}"))
+        try await addUsage(store, &random)
+    }
+
+    /// A call is under way, which a backup does not take along.
+    private func addUsage(_ store: SQLStore, _ random: inout SeededRandom) async throws {
+        let events = try (0..<40).map { index in
+            try UsageSample.fullEvent(
+                "e\(index)", of: random.pick(["007", "caf\u{e9}", "cafe\u{301}"]), random: &random)
+        }
+        try await store.tell(events)
+        for user in ["007", "7", "caf\u{e9}", "cafe\u{301}"] {
+            try await store.set(try UsageSample.budget(.requests, per: .day, 10, of: user, warnings: [10, 50]))
+            try await store.tell([try UsageSample.event("today", of: user)])
+        }
+        let token = UsageHold.Token(
+            id: "tokenser", holder: nil, limits: [UsageLimit(.tokens, per: .month, amount: 1000)])
+        _ = try await store.reserve(try UsageSample.hold("under-way", of: "007", token: token))
+        try await store.addAccessToken(
+            AccessTokenRow(
+                id: "tokenser", userID: [], label: "caf\u{e9}", secretHash: random.bytes(32), scopes: "gateway",
+                providers: "", models: "gpt-*", networks: "", limits: "", createdAt: Sample.time,
+                expiresAt: UsageSample.noon, revokedAt: nil, replacedBy: nil, rootKid: 1, rowVersion: 1,
+                mac: random.bytes(32), lastUsedAt: nil),
+            of: .global, limit: 10, now: Sample.time, event: Sample.event())
     }
 
     @discardableResult

@@ -36,8 +36,9 @@ struct BackupPostgreSQLTests {
             for owner in [try Sample.user("newcomer"), .global] {
                 try await store.write(Sample.key(try Sample.reference(owner, "gemini")))
             }
+            try await store.tell([try UsageSample.event("new", of: "newcomer")])
         }
-        let tables = ["user_api_keys", "global_api_keys", "audit_events"]
+        let tables = ["user_api_keys", "global_api_keys", "audit_events", "usage_events"]
         for table in tables {
             let source = try fixture.database.count(table)
             let counts = try await postgres.column("SELECT COUNT(*) FROM \(table)")

@@ -53,7 +53,17 @@ struct PostgreSQLNodesTests {
             try await store.write(Sample.key(alice))
             try await store.set(
                 .globalFallback, to: false, of: try UserID("alice"), event: Sample.event(.settingsChange, alice))
-            for table in ["user_api_keys", "user_settings", "audit_events"] {
+            try await store.set(try UsageSample.budget(.requests, per: .day, 10))
+            try await store.tell([try UsageSample.event("e")])
+            _ = try await store.reserve(
+                try UsageSample.hold(
+                    "h",
+                    token: UsageHold.Token(
+                        id: "tokenser", holder: nil, limits: [UsageLimit(.requests, per: .day, amount: 9)])))
+            for table in [
+                "user_api_keys", "user_settings", "audit_events", "usage_events", "usage_budgets",
+                "usage_reservations",
+            ] {
                 var rows = 0
                 try await store.driver.query(.test("SELECT 1 FROM \(table)"), []) { _ in rows += 1 }
                 #expect(rows == 0, "\(table) without saying whose")

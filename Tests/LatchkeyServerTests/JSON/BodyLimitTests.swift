@@ -89,7 +89,7 @@ struct BodyLimitTests {
         try await service.store(of: "bob")
         let before = (try await service.rows(of: "alice"), try await service.rows(of: "bob"))
         let headers = ["X-User-Id", "x-user-id", "User-Id", "X-User", "X-UserId", "user_id", "X-User_ID"]
-        for route in service.server.routes.routes where route.access == .user {
+        for route in service.routes where route.access == .user {
             let uri = route.path.replacing(":provider", with: "acme")
             let json = route.method == .put ? #"{"global_fallback":false}"# : uri.hasSuffix("/set") ? Self.good : nil
             for name in headers {

@@ -2,6 +2,7 @@ import Foundation
 import HTTPTypes
 import LatchkeyCore
 import LatchkeyCrypto
+import LatchkeyTesting
 import Testing
 
 @testable import LatchkeyServer

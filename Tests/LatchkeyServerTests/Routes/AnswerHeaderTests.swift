@@ -8,15 +8,10 @@ struct AnswerHeaderTests {
     /// Every route as each row of the matrix asks it, answered well and refused, and what no route answers.
     private func answers(_ service: TestService, _ headers: HTTPFields = [:]) async throws -> [(String, Answer)] {
         var answers: [(String, Answer)] = []
-        for route in service.server.routes.routes {
+        for route in service.routes {
             let key = "\(route.method.rawValue) \(route.path)"
             let row = try #require(RouteMatrixTests.table[key])
-            let good =
-                switch route.access {
-                case .service: TestService.serviceToken
-                case .setup: TestService.setupToken
-                case .user, .anyone: TokenForge.user("owner")
-                }
+            let good = service.bearer(for: route.access)
             for bearer in [good, "x"] {
                 try await service.store(of: "owner")
                 let answer = try await service.call(

@@ -39,7 +39,7 @@ struct CORSTests {
     @Test(arguments: [listed, second])
     func `a page of a listed origin may ask on every path`(origin: String) async throws {
         let service = try await service()
-        for route in service.server.routes.routes {
+        for route in service.routes {
             let uri = route.path.replacing(":provider", with: "acme")
             let answer = try await preflight(service, origin, uri, method: route.method.rawValue)
             #expect(answer.status == 204, "\(uri)")

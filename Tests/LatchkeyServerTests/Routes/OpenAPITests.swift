@@ -57,7 +57,7 @@ struct OpenAPITests {
 
     @Test func `every route is described and everything described is a route`() async throws {
         let described = Set(try operations(file()).keys)
-        let routes = Set(try await TestService().server.routes.routes.map { "\($0.method.rawValue) \($0.path)" })
+        let routes = Set(try await TestService().routes.map { "\($0.method.rawValue) \($0.path)" })
         #expect(described.subtracting(routes) == [])
         #expect(routes.subtracting(described) == [])
         #expect(!routes.isEmpty)
@@ -81,7 +81,7 @@ struct OpenAPITests {
 
     @Test func `a route is described as open exactly when anyone may call it`() async throws {
         let operations = try operations(file())
-        for route in try await TestService().server.routes.routes {
+        for route in try await TestService().routes {
             let operation = try #require(operations["\(route.method.rawValue) \(route.path)"])
             #expect(operation.isPublic == (route.access == .anyone), "line \(operation.line): \(route.path)")
         }
@@ -104,7 +104,7 @@ struct OpenAPITests {
     /// that names a user with 400.
     @Test func `the statuses of wrong bodies and named users are described`() async throws {
         let operations = try operations(file())
-        let missing = try await TestService().server.routes.routes.filter { $0.access == .user }.flatMap { route in
+        let missing = try await TestService().routes.filter { $0.access == .user }.flatMap { route in
             let key = "\(route.method.rawValue) \(route.path)"
             let expected: Set<String> = route.method == .get ? ["400", "408"] : ["400", "408", "413", "415"]
             return expected.subtracting(operations[key]?.responses ?? []).map { "\(key) \($0)" }

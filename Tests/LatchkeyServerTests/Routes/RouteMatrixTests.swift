@@ -110,19 +110,14 @@ struct RouteMatrixTests {
         }
     }
 
-    /// Without the gateway's: those never come to the router.
-    static func routes() async throws -> [RouteTable.Route] {
-        try await TestService().server.routes.routes.filter { $0.access != .gateway }
-    }
-
     @Test func `every route has an entry and every entry a route`() async throws {
-        let routes = try await Self.routes().map { "\($0.method.rawValue) \($0.path)" }
+        let routes = try await TestService().routes.map { "\($0.method.rawValue) \($0.path)" }
         #expect(Set(routes).count == routes.count)
         #expect(Set(routes) == Set(Self.table.keys))
     }
 
     @Test func `the access that a route declares is the one its row describes`() async throws {
-        for route in try await Self.routes() {
+        for route in try await TestService().routes {
             let row = try #require(Self.table["\(route.method.rawValue) \(route.path)"])
             let opens = Set(row.outcomes.filter { !$0.value.hasPrefix("401") && !$0.value.hasPrefix("403") }.keys)
             let expected: Set<Role> =
@@ -142,7 +137,7 @@ struct RouteMatrixTests {
     func `every route answers every role as the table says, and only the owner changes the owner's key`(
         role: Role
     ) async throws {
-        for route in try await Self.routes() {
+        for route in try await TestService().routes {
             let key = "\(route.method.rawValue) \(route.path)"
             let row = try #require(Self.table[key])
             let service = try await TestService()

@@ -91,7 +91,7 @@ struct SetupTests {
 
     @Test func `the set-up token opens no other door`() async throws {
         let service = try await TestService()
-        for route in service.server.routes.routes where route.access == .user || route.access == .service {
+        for route in service.routes where route.access == .user || route.access == .service {
             let uri = route.path.replacing(":provider", with: "acme")
             for headers in [Self.bearer(TestService.setupToken), [.xSetupToken: TestService.setupToken]] {
                 #expect(try await service.call(route.method, uri, headers: headers).outcome == "401 unauthorized")

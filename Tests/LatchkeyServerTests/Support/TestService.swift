@@ -99,6 +99,21 @@ final class TestService: Sendable {
 
 // Asking it
 extension TestService {
+    /// Every route but the gateway's, which never come to the router.
+    var routes: [RouteTable.Route] { server.routes.routes.filter { $0.access != .gateway } }
+
+    /// A credential that opens a route.
+    func bearer(for access: RouteTable.Access) -> String {
+        switch access {
+        case .service: Self.serviceToken
+        case .setup: Self.setupToken
+        case .admin: TokenForge.admin("root")
+        case .user, .anyone, .gateway: TokenForge.user("owner")
+        }
+    }
+}
+
+extension TestService {
     /// One request to the router, with nothing added but the content type of a JSON body.
     func call(
         _ method: HTTPRequest.Method, _ uri: String, bearer: String? = nil, headers: HTTPFields = [:],
