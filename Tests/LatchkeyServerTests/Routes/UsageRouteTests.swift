@@ -1,6 +1,7 @@
 import HTTPTypes
 import LatchkeyCore
 import LatchkeyCrypto
+import LatchkeyTesting
 import Testing
 
 @testable import LatchkeyServer
