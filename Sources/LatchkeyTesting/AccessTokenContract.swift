@@ -159,8 +159,8 @@ package struct AccessTokenContract: Sendable {
 
     private func keepsTheLimit() async throws {
         let store = try await makeStore()
+        var random = SeededRandom(seed: 17)
         for owner in [KeyOwner.global, try Sample.user("alice")] {
-            var random = SeededRandom(seed: 17)
             // Neither of these counts.
             for number in 0..<2 {
                 var row = Sample.accessToken(owner, number, random: &random)

@@ -13,7 +13,10 @@ struct MigrationTests {
         #expect(try await database.store.migrate() == migrations)
         #expect(
             try await database.driver.appliedMigrations()
-                == migrations.map { AppliedMigration(version: $0.version, name: $0.name, checksum: $0.checksum) })
+                == migrations.map {
+                    AppliedMigration(
+                        version: $0.version, name: $0.name, checksum: $0.checksum, compatibleWith: $0.compatibleWith)
+                })
         #expect(migrations.map(\.version) == Array(1...migrations.count))
     }
 
@@ -31,7 +34,7 @@ struct MigrationTests {
         #expect(try database.raw { try String.fetchAll($0, sql: "SELECT name FROM sqlite_master") } == [])
     }
 
-    @Test(arguments: [1, 2, 3, 4])
+    @Test(arguments: [1, 2, 3, 4, 5])
     func `a migration whose checksum is another one is refused before anything is written`(version: Int) async throws {
         let database = try await TestDatabase()
         try database.raw {
@@ -52,7 +55,7 @@ struct MigrationTests {
         try await database.store.append(Sample.event())
     }
 
-    @Test(arguments: [5, 6, 1_000_000, Int(Int32.max)])
+    @Test(arguments: [6, 7, 1_000_000, Int(Int32.max)])
     func `a database that a newer program migrated is refused before anything is written`(version: Int) async throws {
         let database = try await TestDatabase()
         try database.raw {
@@ -99,10 +102,10 @@ struct MigrationTests {
         #expect(Schema.migrations(.postgresql).map(\.version) == migrations.map(\.version))
         #expect(
             migrations.map { String($0.checksum.prefix(16)) }
-                == ["dccdce3aebab0a5d", "ef81eb473ae229b3", "c24ba7c3094e9507", "1b27bd5ee2c560a8"])
+                == ["dccdce3aebab0a5d", "ef81eb473ae229b3", "c24ba7c3094e9507", "1b27bd5ee2c560a8", "4e42e12623b0b30e"])
         #expect(
             Schema.migrations(.postgresql).map { String($0.checksum.prefix(16)) }
-                == ["e10942bdbe61e189", "93552c0c16a86dd2", "c24ba7c3094e9507", "f88cbd2396b84c39"])
+                == ["e10942bdbe61e189", "93552c0c16a86dd2", "c24ba7c3094e9507", "f88cbd2396b84c39", "de737ac05e447c2b"])
     }
 
     private func expectRefusal(_ expected: ErrorCode, of database: TestDatabase) async throws {

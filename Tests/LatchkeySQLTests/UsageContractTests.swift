@@ -129,7 +129,7 @@ struct PostgreSQLUsageContractTests {
             try await database.withStore { there in
                 let heard = Mutex<[UserID?]>([])
                 there.observeBudgets { user in heard.withLock { $0.append(user) } }
-                try await eventually { heard.withLock { !$0.isEmpty } }
+                try await eventually { there.driver.changes?.isLive == true }
                 let budget = try UsageSample.budget(.requests, per: .day, 1, of: "caf\u{e9}")
                 try await here.set(budget)
                 try await eventually { heard.withLock { $0.last == budget.user } }

@@ -68,23 +68,23 @@ extension Provider {
                 .invalidField, "\(id.text) has \(known.isEmpty ? "no fields" : "only these fields: \(known)")")
         }
         // Most addresses have nothing to fill in, and each call through the gateway asks.
-        guard !fields.isEmpty else { return baseURL }
+        let hasPlaces = baseURL.utf8.contains(UInt8(ascii: "{"))
         var url = baseURL
         for field in fields {
-            let placeholder = "{\(field.name)}"
+            let placeholder = hasPlaces ? "{\(field.name)}" : ""
             guard let value = given[field.name], !value.isEmpty else {
                 if field.required { throw LatchkeyError(.invalidField, "\(id.text) needs the field \(field.name)") }
-                if url.utf8.firstRange(of: placeholder.utf8) != nil {
+                if hasPlaces, url.utf8.firstRange(of: placeholder.utf8) != nil {
                     throw LatchkeyError(.invalidField, "\(id.text) needs the field \(field.name) for its address")
                 }
                 continue
             }
-            let inAddress = url.utf8.firstRange(of: placeholder.utf8) != nil
+            let inAddress = hasPlaces && url.utf8.firstRange(of: placeholder.utf8) != nil
             let isSafe = inAddress ? Self.isHostLabel(value) : Self.isFieldText(value)
             guard isSafe, field.pattern.map({ PatternHint.matches($0, value) }) ?? true else {
                 throw LatchkeyError(.invalidField, "the field \(field.name) is not of the form \(id.text) uses")
             }
-            url = url.replacing(placeholder, with: value)
+            if inAddress { url = url.replacing(placeholder, with: value) }
         }
         return url
     }

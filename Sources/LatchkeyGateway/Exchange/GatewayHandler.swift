@@ -30,7 +30,12 @@ package final class GatewayHandler: ChannelDuplexHandler, RemovableChannelHandle
 
     package init(gateway: Gateway) { self.gateway = gateway }
 
-    package func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    package func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        // So much of an answer waits here for a slow caller before the provider is held back.
+        try? context.channel.syncOptions?.setOption(
+            .writeBufferWaterMark, value: ChannelOptions.Types.WriteBufferWaterMark(low: 16 * 1024, high: 32 * 1024))
+    }
 
     package func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 

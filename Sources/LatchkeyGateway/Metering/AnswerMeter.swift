@@ -18,6 +18,9 @@ package struct AnswerMeter {
     /// An event that is not complete yet, where one may have to be hidden.
     private var held: ByteBuffer?
 
+    /// Whether the answer is an event stream, as its header says.
+    package let isEventStream: Bool
+
     package static let mostHeldBytes = 64 * 1024
 
     /// - Parameters:
@@ -25,7 +28,9 @@ package struct AnswerMeter {
     ///   - hidesUsageChunk: the caller did not ask for the chunk of an event stream that has no choices but the usage, nor
     ///     for the `"usage":null` in the others, and is not to see them.
     package init(shape: UsageShape, contentType: String?, hidesUsageChunk: Bool) {
-        form = shape == .none ? .other : Self.form(of: contentType)
+        let told = Self.form(of: contentType)
+        isEventStream = told == .events
+        form = shape == .none ? .other : told
         self.hidesUsageChunk = hidesUsageChunk && form == .events
         framer = EventFramer(cutsUsage: self.hidesUsageChunk)
     }
@@ -59,6 +64,9 @@ package struct AnswerMeter {
             return hidesUsageChunk ? release(ByteBuffer()) : nil
         }
     }
+
+    /// Whether less may go on than comes in, so that a length given beforehand does not hold.
+    package var changesLength: Bool { hidesUsageChunk }
 
     /// What has been told so far.
     package var tokens: TokenCounts { scanner.figures.counts }

@@ -42,6 +42,12 @@ struct UpstreamDialer: Sendable {
         let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(deadline - .now())
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            // One read at a time, and not a large one: what is read before reading can be stopped lies in memory until
+            // the caller takes it, for each of many slow ones.
+            .channelOption(.maxMessagesPerRead, value: 1)
+            .channelOption(
+                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 4096, maximum: 32 * 1024)
+            )
         let watch = NIOLoopBound(HandshakeWatch(), eventLoop: loop)
         do {
             let (channel, negotiated) = try await bootstrap.connect(to: address) { channel in

@@ -35,7 +35,7 @@ struct UsageRecorderTests {
         )
     }
 
-    @Test func `what is recorded is written within a second, by itself`() async throws {
+    @Test func `what is recorded is written soon, by itself`() async throws {
         let recorder = recorder
         let service = Task { try await recorder.run() }
         defer { service.cancel() }
@@ -46,7 +46,8 @@ struct UsageRecorderTests {
                 try #require(ContinuousClock.now - start < .seconds(10), "it was not written")
                 await Task.yield()
             }
-            #expect(ContinuousClock.now - start < .seconds(1))
+            // A quarter of one, and what a busy machine adds.
+            #expect(ContinuousClock.now - start < .seconds(3))
         }
     }
 

@@ -95,4 +95,12 @@ struct UsageChunkTests {
         #expect(passed == given + "\"}\n\n" + Self.hello + "}\n\n")
         #expect(meter.tokens == TokenCounts(input: 5, output: 2))
     }
+
+    @Test func `only where something may be hidden the length is not certain`() {
+        let meters = [("text/event-stream", true), ("Text/Event-Stream; a=b", false), ("application/json", true)].map {
+            AnswerMeter(shape: .openai, contentType: $0.0, hidesUsageChunk: $0.1)
+        }
+        #expect(meters.map(\.changesLength) == [true, false, false])
+        #expect(meters.map(\.isEventStream) == [true, true, false])
+    }
 }

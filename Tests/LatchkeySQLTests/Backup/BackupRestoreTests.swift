@@ -98,23 +98,28 @@ struct BackupRestoreTests {
         #expect(try allRows(target) == rows)
     }
 
-    /// As a backup of schema 3 would be: no column has come since, but its version is older.
+    /// As a backup of schema 3 would be: without the tables that have come since.
     @Test func `a backup of an older schema is taken`() async throws {
         let fixture = try await BackupFixture(keys: 10)
         try await fixture.write()
         let path = fixture.database.folder.file("older.gz")
-        var lines = try backupLines(fixture.backup)
+        let newer = BackupTable.all.filter { $0.since > 3 }.map(\.name)
+        var lines = try backupLines(fixture.backup).filter { line in
+            !newer.contains { line.starts(with: Array("{\"\($0)\":".utf8)) }
+        }
         let header = String(decoding: lines[0], as: UTF8.self).replacing(/"schema":[0-9]+/, with: "\"schema\":3")
         lines[0] = Array(header.utf8)
         let manifest = try BackupManifest(parsed(lines[lines.count - 1]), tables: BackupTable.all)
         let key = try await BackupKey(try #require(fixture.keyring.root(1)))
         var line = BackupLine()
         BackupManifest(
-            counts: manifest.counts, digest: sha256(lines.dropLast().flatMap { $0 }), keyset: [1], key: key
+            counts: manifest.counts.filter { !newer.contains($0.table) },
+            digest: sha256(lines.dropLast().flatMap { $0 }), keyset: [1], key: key
         ).write(to: &line)
         lines[lines.count - 1] = line.bytes
         try writeBackup(lines, to: path)
-        #expect(try allRows(try await fixture.restored(from: path)) == allRows(fixture.database))
+        let expected = try allRows(fixture.database).filter { row in !newer.contains { row.hasPrefix("\($0) ") } }
+        #expect(try allRows(try await fixture.restored(from: path)) == expected)
     }
 
     @Test func `neither backup nor restore works on a schema that is not this program's`() async throws {

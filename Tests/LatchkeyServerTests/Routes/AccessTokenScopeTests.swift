@@ -82,16 +82,16 @@ struct AccessTokenScopeTests {
         let service = try await TestService()
         try await service.store("sk-owners-0123456789-HINT", of: "owner")
         try await service.store("sk-others-0123456789-HINT", of: "other")
-        try await service.store("sk-global-0123456789-HINT", of: nil, provider: "beta")
+        try await service.store("sk-global-0123456789-HINT", of: nil, provider: "openai")
         let ofUser = try await Self.token(.user, [.resolve], service)
         let ofService = try await Self.token(.service, [.resolve], service)
         for (token, json, outcome) in [
             (ofUser, #"{"provider":"acme"}"#, "200"), (ofUser, #"{"provider":"acme","user_id":"owner"}"#, "200"),
             (ofUser, #"{"provider":"acme","user_id":"other"}"#, "400 user_id_not_allowed"),
-            (ofUser, #"{"provider":"beta"}"#, "404 key_not_found"),
+            (ofUser, #"{"provider":"openai"}"#, "404 key_not_found"),
             (ofService, #"{"provider":"acme"}"#, "400 missing_member"),
             (ofService, #"{"provider":"acme","user_id":"other"}"#, "200"),
-            (ofService, #"{"provider":"beta","user_id":"other"}"#, "200"),
+            (ofService, #"{"provider":"openai","user_id":"other"}"#, "200"),
         ] {
             let answer = try await service.call(.post, "/api/service/resolve", bearer: token, json: json)
             #expect(answer.outcome == outcome, "\(json)")
@@ -104,19 +104,19 @@ struct AccessTokenScopeTests {
     func `a token for one provider neither sees nor touches another`(holder: Holder) async throws {
         let service = try await TestService()
         try await service.store("sk-acmes-0123456789-ACME", of: "owner")
-        try await service.store("sk-betas-0123456789-BETA", of: "owner", provider: "beta")
+        try await service.store("sk-betas-0123456789-BETA", of: "owner", provider: "openai")
         let token = try await Self.token(holder, Set(AccessGrant.Scope.allCases), service, providers: ["acme"])
         let headers: HTTPFields = holder == .service ? [.latchkeyUser: "owner"] : [:]
         func call(_ method: HTTPRequest.Method, _ uri: String, _ json: String? = nil) async throws -> Answer {
             try await service.call(method, uri, bearer: token, headers: headers, json: json)
         }
         let status = try await call(.get, "/api/api-keys/status")
-        #expect(status.text.contains("ACME") && !status.text.contains("BETA") && !status.text.contains("beta"))
+        #expect(status.text.contains("ACME") && !status.text.contains("BETA") && !status.text.contains("openai"))
         for (method, uri, json) in [
-            (.post, "/api/api-keys/set", #"{"provider":"beta","api_key":"sk-new-0123456789abcdef"}"#),
-            (.post, "/api/api-keys/validate/beta", nil), (.delete, "/api/api-keys/beta", nil),
+            (.post, "/api/api-keys/set", #"{"provider":"openai","api_key":"sk-new-0123456789abcdef"}"#),
+            (.post, "/api/api-keys/validate/openai", nil), (.delete, "/api/api-keys/openai", nil),
             (.delete, "/api/api-keys", nil), (.put, "/api/api-keys/settings", #"{"global_fallback":false}"#),
-            (.post, "/api/service/resolve", #"{"provider":"beta","user_id":"owner"}"#),
+            (.post, "/api/service/resolve", #"{"provider":"openai","user_id":"owner"}"#),
         ] as [(HTTPRequest.Method, String, String?)] {
             #expect(try await call(method, uri, json).outcome == "403 forbidden", "\(uri)")
         }

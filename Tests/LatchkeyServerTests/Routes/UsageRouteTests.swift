@@ -1,3 +1,4 @@
+import Foundation
 import HTTPTypes
 import LatchkeyCore
 import LatchkeyCrypto
@@ -21,9 +22,9 @@ struct UsageRouteTests {
         _ count: Int, of user: String, model: String? = "gpt-4o", daysAgo: Int64 = 0, provider: String = "openai",
         key: String = "default", cost: Int64? = 5
     ) async throws {
-        let events = try (0..<count).map { index in
+        let events = try (0..<count).map { _ in
             UsageEvent(
-                id: "\(user.utf8.count).\(model?.utf8.count ?? 0).\(daysAgo).\(provider).\(key).\(index)",
+                id: UUID().uuidString,
                 at: now.advanced(bySeconds: -daysAgo * 86_400), origin: .gateway, user: try UserID(user),
                 provider: try #require(ProviderID(provider)), keyName: try KeyName(key), model: model,
                 tokens: TokenCounts(input: 10, output: 2, cachedInput: 1), cost: cost)
