@@ -39,6 +39,10 @@ struct UsageReplayTests {
         try await database.withStore { here in
             try await database.withStore { there in try await crowd([here, there], seed: 3) }
         }
+        // The server would have undone them and they would have been run again: slow, and hidden.
+        let deadlocks = try await database.column(
+            "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+        #expect(deadlocks == ["0"])
     }
 
     private func crowd(_ stores: [SQLStore], seed: UInt64) async throws {

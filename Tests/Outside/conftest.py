@@ -22,6 +22,8 @@ NOT_ON = {
         "test_failover.py": "there is no server to lose",
         "test_pgbouncer.py": "there is no server to pool connections to",
         "test_moving_house.py": "there is no server to move to",
+        "test_access_tokens.py::test_revoked_on_one_node_is_refused_on_the_other": "one node",
+        "test_access_tokens.py::test_a_limit_of_tokens_is_one_on_two_nodes": "one node",
         "test_gateway_budgets.py::TestTwoNodes::test_both_together_let_exactly_as_many_through": "one node",
     },
     "postgresql": {

@@ -7,10 +7,10 @@ import database
 import expect
 from client import fake_key
 
-OWNED = ("user_api_keys", "user_settings")
+OWNED = ("user_api_keys", "user_settings", "access_tokens", "usage_budgets", "usage_events")
 EVERYTHING = (
-    "user_api_keys", "global_api_keys", "user_settings", "audit_events", "keyset", "deployment_facts", "job_leases",
-    "schema_migrations",
+    *OWNED, "global_api_keys", "audit_events", "keyset", "deployment_facts", "job_leases", "schema_migrations",
+    "usage_reservations",
 )  # fmt: skip
 REFUSED = psycopg.errors.InsufficientPrivilege
 
@@ -31,8 +31,20 @@ def service(module_service, cluster):
         client.store(user, "anthropic", fake_key(), name="second")
         expect.success(client.set_fallback(user, False))
         expect.success(client.resolve(user, "openai"))
+        use(client, user)
     expect.success(client.set_initial("openai", fake_key(), validate=False))
     return service
+
+
+def use(client, user: str):
+    """What the gateway's tables hold of a user."""
+    expect.success(client.as_user(user, "POST", "/api/access-tokens", json={"label": "t", "scopes": ["status"]}), 201)
+    budget = {"metric": "tokens", "per": "day", "amount": 1000}
+    expect.success(client.as_user(user, "PUT", "/api/budgets", json=budget))
+    counts = {"gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 5}
+    names = {"gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o-mini"}
+    event = {"id": "e1", "user_id": user, "attributes": {**names, **counts}}
+    expect.success(client.call("POST", "/api/service/usage", token=client.service_token, json={"events": [event]}))
 
 
 @pytest.fixture
@@ -129,6 +141,10 @@ class TestChanging:
             "DELETE FROM user_api_keys WHERE user_id = 'bob'",
             "UPDATE user_settings SET value = NOT value WHERE user_id = 'bob'",
             "DELETE FROM user_settings WHERE user_id = 'bob'",
+            "UPDATE access_tokens SET revoked_at = NULL WHERE user_id = 'bob'",
+            "UPDATE usage_budgets SET amount = 0 WHERE user_id = 'bob'",
+            "DELETE FROM usage_budgets WHERE user_id = 'bob'",
+            "DELETE FROM usage_events WHERE user_id = 'bob'",
         ],
     )
     def test_anothers_row_is_not_found(self, alice, statement):
@@ -139,6 +155,10 @@ class TestChanging:
         [
             "UPDATE user_api_keys SET user_id = 'bob', name = 'third'",
             "INSERT INTO user_settings (user_id, setting, value) VALUES ('bob', 'new', true)",
+            "UPDATE usage_budgets SET user_id = 'bob', period = 'month'",
+            "UPDATE usage_budgets SET user_id = ''",
+            "INSERT INTO usage_events (user_id, event_id, at, day, origin, provider, name, is_streamed, is_estimated) "
+            "SELECT 'bob', 'planted', at, day, origin, provider, name, is_streamed, is_estimated FROM usage_events",
             "INSERT INTO user_settings (user_id, setting, value) SELECT 'bob', setting, NOT value FROM user_settings "
             "ON CONFLICT (user_id, setting) DO UPDATE SET value = EXCLUDED.value",
             "INSERT INTO user_api_keys (user_id, provider, encrypted_key, key_hash, name, suite, root_kid, "
@@ -245,6 +265,8 @@ def test_every_way_of_using_the_service_works_with_it(service):
     assert client.status("carol")["keys"]
     doctor = service.command("doctor")
     assert "3" in doctor.stdout or doctor.returncode == 0, doctor.stdout
+    use(client, "carol")
+    assert expect.success(client.as_user("carol", "GET", "/api/budgets"))["budgets"][0]["used"] == 15
     assert expect.success(client.delete("carol", "openai"))["deleted"] == 1
     assert expect.success(client.delete_all("carol")) == {"deleted": 0}
     assert service.command("migrate").returncode == 0

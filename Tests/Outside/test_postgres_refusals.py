@@ -227,6 +227,8 @@ class TestPrivileges:
             "UPDATE ON user_api_keys", "DELETE ON user_api_keys", "SELECT ON global_api_keys", "INSERT ON audit_events",
             "SELECT ON keyset", "INSERT ON user_settings", "SELECT ON deployment_facts", "UPDATE ON job_leases",
             "USAGE, SELECT ON SEQUENCE audit_events_id_seq", "USAGE, SELECT ON SEQUENCE user_api_keys_id_seq",
+            "UPDATE ON access_tokens", "INSERT ON usage_events", "UPDATE ON usage_budgets",
+            "DELETE ON usage_reservations", "USAGE, SELECT ON SEQUENCE usage_events_id_seq",
         ],
     )  # fmt: skip
     def test_one_privilege_less(self, granted, missing):

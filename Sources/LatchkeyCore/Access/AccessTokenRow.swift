@@ -56,6 +56,9 @@ package struct AccessTokenRow: Sendable, Equatable {
         if userID.isEmpty { return .global }
         return (try? UserID(userID)).map { .user($0) }
     }
+
+    /// Whether keys are handed out to it, by its own word.
+    package var mayResolve: Bool { GrantText.scopes(scopes)?.contains(.resolve) ?? true }
 }
 
 // The MAC (docs/record-format.md, "Access tokens")

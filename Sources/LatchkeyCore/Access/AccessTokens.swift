@@ -99,7 +99,7 @@ package struct AccessTokens: AccessTokenVerifier {
     ///   overlap out of range; `invalid_expiry`; `integrity`.
     package func roll(
         _ id: String, of owner: KeyOwner, overlap: Int64 = defaultOverlap, expiresAt: Timestamp? = nil,
-        by caller: Caller
+        by caller: Caller, permit: @escaping @Sendable (AccessTokenRow) throws -> Void = { _ in }
     ) async throws -> Made {
         try vault.policy.checkWritable()
         let now = vault.clock.now()
@@ -117,6 +117,7 @@ package struct AccessTokens: AccessTokenVerifier {
             event: event(.tokenRoll, owner, caller, at: now, detail: "\(id) \(newID)")
         ) { row in
             guard let old, row.holds(under: old) else { throw Self.integrity }
+            try permit(row)
             guard row.isLive(at: now), row.replacedBy == nil else {
                 throw LatchkeyError(.invalidToken, "the token is revoked, expired or rolled already")
             }

@@ -23,10 +23,10 @@ package enum GatewayCredential {
     /// - Parameter names: further carriers, in lower case.
     /// - Throws: `unauthorized`, with one text for every cause.
     package static func find(in fields: HTTPFields, catalogue names: Set<String>) throws(LatchkeyError) -> [UInt8] {
+        let carriers = CarrierNames(names)
         var found: HTTPField?
         for field in fields {
-            let name = field.name.canonicalName
-            guard commonCarriers.contains(name) || names.contains(name) else { continue }
+            guard carriers.contains(field.name.canonicalName) else { continue }
             guard found == nil else { throw unauthorized }
             found = field
         }

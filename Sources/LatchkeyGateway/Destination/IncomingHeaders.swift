@@ -8,7 +8,7 @@ package enum IncomingHeaders {
     ///
     /// - Parameter contains: whether a text holds the key.
     package static func make(from headers: HTTPHeaders, redactor contains: (String) -> Bool) -> HTTPFields {
-        let named = Set(headers[canonicalForm: "connection"].map { StrippedFields.folded($0.lowercased()) })
+        let named = headers[canonicalForm: "connection"].map { StrippedFields.folded($0.lowercased()) }
         var fields = HTTPFields()
         for (name, value) in headers {
             guard let fieldName = HTTPField.Name(name), HTTPField.isValidValue(value) else { continue }

@@ -18,21 +18,22 @@ package enum OutgoingHeaders {
     ) -> HTTPHeaders {
         let key = provider.authorization(secret)
         let own = own(provider, credentialFields)
-        var stripped = Set(own.map { $0.name.lowercased() })
-        stripped.insert(key.name.lowercased())
-        stripped.formUnion(named(by: fields))
-        var single = Set(provider.headers.map { $0.name.lowercased() }).union(["content-type", "user-agent"])
+        // Few names each: looking through them costs less than hashing.
+        var ended = own.map { $0.name.lowercased() } + named(by: fields)
+        ended.append(key.name.lowercased())
+        var single = provider.headers.map { $0.name.lowercased() } + ["content-type", "user-agent"]
+        let carriers = CarrierNames(carriers)
 
         var headers = HTTPHeaders()
-        headers.reserveCapacity(fields.count + provider.headers.count + own.count + 2)
+        headers.reserveCapacity(fields.count + provider.headers.count + own.count + 4)
         for field in fields {
             let name = StrippedFields.folded(field.name.canonicalName)
-            guard !StrippedFields.request.holds(name), !isCarrier(name, carriers), !stripped.contains(name),
+            guard !StrippedFields.request.holds(name), !carriers.contains(name), !ended.contains(name),
                 let value = text(field)
             else { continue }
             // Of two, each server takes the one it likes.
-            if single.remove(name) != nil {
-                stripped.insert(name)
+            if let index = single.firstIndex(of: name) {
+                ended.append(single.remove(at: index))
             }
             headers.add(name: field.name.rawName, value: value)
         }
@@ -56,10 +57,6 @@ package enum OutgoingHeaders {
         }
     }
 
-    private static func isCarrier(_ name: String, _ carriers: Set<String>) -> Bool {
-        carriers.contains(name) || GatewayCredential.commonCarriers.contains(name)
-    }
-
     /// What `Connection` declares to be of this connection only.
     private static func named(by fields: HTTPFields) -> [String] {
         fields[values: .connection].flatMap { value in
@@ -70,6 +67,7 @@ package enum OutgoingHeaders {
 
     /// nil for what is no UTF-8: it could only be passed on as something else.
     private static func text(_ field: HTTPField) -> String? {
-        field.withUnsafeBytesOfValue { String(validating: $0, as: UTF8.self) }
+        let isASCII = field.withUnsafeBytesOfValue { bytes in bytes.allSatisfy { $0 < 0x80 } }
+        return isASCII ? field.value : field.withUnsafeBytesOfValue { String(validating: $0, as: UTF8.self) }
     }
 }

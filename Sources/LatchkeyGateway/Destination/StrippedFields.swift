@@ -3,19 +3,28 @@ import HTTPTypes
 /// Names of header fields that end here. What is not named goes on: a provider's clients and betas bring new fields all
 /// the time, and a list of what is allowed would break them one by one.
 struct StrippedFields: Sendable {
-    let names: Set<String>
-    let prefixes: [String]
-    /// Stronger than the prefixes.
-    let kept: Set<String>
+    private let names: FieldNames
+    private let prefixes: FieldPrefixes
+    private let kept: FieldNames
 
+    /// - Parameter kept: stronger than the prefixes.
+    private init(names: Set<String>, prefixes: [String], kept: Set<String> = []) {
+        self.names = FieldNames(names)
+        self.prefixes = FieldPrefixes(prefixes)
+        self.kept = FieldNames(kept)
+    }
+
+    /// - Parameter name: `folded`.
     func holds(_ name: String) -> Bool {
-        names.contains(name) || !kept.contains(name) && prefixes.contains { name.utf8.starts(with: $0.utf8) }
+        names.contains(name) || prefixes.matches(name) && !kept.contains(name)
     }
 
     /// A name as a gateway interface of servers (CGI, WSGI) sees it: `X_Api_Key` and `X.Api.Key` are `X-Api-Key` to
     /// those, so they are here. In lower case.
     static func folded(_ canonical: String) -> String {
-        guard !canonical.utf8.allSatisfy({ isPlain($0) || $0 == hyphen }) else { return canonical }
+        var name = canonical
+        let isFolded = name.withUTF8 { bytes in bytes.allSatisfy { isPlain($0) || $0 == hyphen } }
+        if isFolded { return canonical }
         return String(decoding: canonical.utf8.map { isPlain($0) ? $0 : hyphen }, as: UTF8.self)
     }
 
@@ -60,8 +69,7 @@ extension StrippedFields {
         prefixes: [
             "proxy-", "x-forwarded", "latchkey-", "x-latchkey-", "sec-", "access-control-", "cf-access-", "x-b3-",
             "x-datadog-", "x-envoy-", "x-ms-client-principal",
-        ],
-        kept: [])
+        ])
 
     static let response = StrippedFields(
         names: hopByHop.union([

@@ -93,16 +93,17 @@ extension GatewayCall {
                         .upstreamFailed,
                         "the provider answered in a compressed form that was not asked for and cannot be looked into")))
         }
-        let contentType = head.headers.first(name: "content-type")
+        // What is only read again, such as a stored answer, was counted when it was made.
+        let isCounted = (200..<300).contains(head.status.code) && request.method == .post
         answer.meter = AnswerMeter(
-            shape: (200..<300).contains(head.status.code) ? answer.shape : .none, contentType: contentType,
+            shape: isCounted ? answer.shape : .none, contentType: head.headers.first(name: "content-type"),
             hidesUsageChunk: answer.hidesUsageChunk)
-        answer.isStreamed = contentType?.utf8.starts(with: "text/event-stream".utf8) ?? false
+        answer.isStreamed = answer.meter.isEventStream
         let redactor = attempt?.redactor
         var fields = IncomingHeaders.make(from: head.headers) { redactor?.contains($0) ?? false }
         let lengths = head.headers[canonicalForm: "content-length"]
         // What is blacked out keeps its length; a chunk that is hidden does not.
-        if lengths.count == 1, !(answer.isStreamed && answer.hidesUsageChunk) {
+        if lengths.count == 1, !answer.meter.changesLength {
             fields[.contentLength] = String(lengths[0])
         }
         // The encoder does not know that this is the answer to a HEAD: without a length it would write a last chunk.

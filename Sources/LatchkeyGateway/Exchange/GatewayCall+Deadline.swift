@@ -1,23 +1,18 @@
 import LatchkeyCore
 import NIOCore
 
-// One timer a call, moved on when it finds that something has happened.
+// How long a call may stand still. The connection's one timer asks.
 extension GatewayCall {
-    func startDeadline() { schedule(in: min(gateway.limits.firstByte, gateway.limits.idle)) }
-
-    private func schedule(in time: TimeAmount) {
-        let call = NIOLoopBound(self, eventLoop: loop)
-        deadline = loop.scheduleTask(in: time) { call.value.look() }
-    }
-
-    private func look() {
-        guard !isOver else { return }
+    /// - Returns: when to ask again; nil when the call has been ended for it.
+    func look() -> TimeAmount? {
+        guard !isOver else { return nil }
         // While the caller reads nothing there is nothing to wait for: that has its own deadline at the connection.
         let isHeldBack = answer.isBegun && !channel.isWritable
         let limit = answer.isBegun || !hasWholeRequest ? gateway.limits.idle : gateway.limits.firstByte
         let left = isHeldBack ? limit : (lastActivity + limit) - .now()
-        guard left <= .zero else { return schedule(in: left) }
+        guard left <= .zero else { return left }
         expire()
+        return nil
     }
 
     private func expire() {

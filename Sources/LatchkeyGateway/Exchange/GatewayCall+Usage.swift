@@ -1,3 +1,4 @@
+import HTTPTypes
 import LatchkeyCore
 import NIOCore
 import Synchronization
@@ -24,21 +25,22 @@ extension GatewayCall {
         gateway.ledger.record(event, settling: plan.reservation)
     }
 
-    /// What the provider said; where its answer was cut off before it said so, a guess.
+    /// What the provider said; where it said nothing of a call that uses something, or its answer was cut off before it
+    /// said so, a guess.
     private func tokens(_ plan: Plan) -> (TokenCounts, isEstimated: Bool) {
         let counted = answer.meter.tokens
-        // Output that is counted at the end only is still missing in a stream that was cut.
-        if answer.isComplete || counted.output ?? 0 > 1 && plan.provider.usage != .anthropic {
-            return (counted, false)
-        }
         let mayHaveWorked = answer.status.map { (200..<300).contains($0) } ?? !answer.isLost
-        guard plan.reading.operation != nil, mayHaveWorked else { return (counted, false) }
+        guard plan.reading.operation != nil, request.method == .post, mayHaveWorked else { return (counted, false) }
+        // In a stream Anthropic tells the beginning of its output first, the others all of it at the end.
+        let isTold = answer.isComplete ? !counted.isEmpty : counted.output ?? 0 > 1 && plan.provider.usage != .anthropic
+        guard !isTold else { return (counted, false) }
         var tokens = plan.reading.estimate
         tokens.input = counted.input ?? tokens.input
         tokens.cachedInput = counted.cachedInput
-        if answer.isStreamed {
-            // An event of a stream carries about one token in some two hundred bytes.
-            tokens.output = min(tokens.output ?? 0, max(counted.output ?? 0, Int64(answer.bytes / 200)))
+        // Of text, a token is about four bytes; an event of a stream carries one in some two hundred.
+        let bytesPerToken = answer.isStreamed ? 200 : 4
+        if answer.isStreamed || answer.isComplete {
+            tokens.output = min(tokens.output ?? 0, max(counted.output ?? 0, Int64(answer.bytes / bytesPerToken)))
         }
         return (tokens, true)
     }

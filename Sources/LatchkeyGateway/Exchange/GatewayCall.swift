@@ -33,7 +33,6 @@ final class GatewayCall {
     var answer = Answer()
 
     var lastActivity = NIODeadline.now()
-    var deadline: Scheduled<Void>?
     var isOver = false
 
     /// What is done with the request's body.
@@ -69,7 +68,6 @@ final class GatewayCall {
     }
 
     func start() {
-        startDeadline()
         let call = NIOLoopBound(self, eventLoop: loop)
         // On the loop the bytes arrive on, and ended by the call's own deadlines or by the caller's going away.
         Task(executorPreference: gateway.executors[loop]) { await call.value.run() }
@@ -220,8 +218,6 @@ final class GatewayCall {
     var isAnsweredEarly: Bool { answer.isComplete && !hasWholeRequest && channel.isActive }
 
     private func finish() {
-        deadline?.cancel()
-        deadline = nil
         if countedBytes > 0 { gateway.memory.giveBack(countedBytes) }
         countedBytes = 0
         held = nil

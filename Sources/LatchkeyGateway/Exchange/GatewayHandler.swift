@@ -25,6 +25,8 @@ package final class GatewayHandler: ChannelDuplexHandler, RemovableChannelHandle
     /// The answer is out and the request is not in: what still comes is read and dropped for a moment. A close with bytes
     /// unread would reset the connection, and the caller might see that instead of the answer.
     private var isDraining = false
+    /// One timer for all calls of the connection, which is moved on when it finds that something has happened.
+    private var watch: Scheduled<Void>?
 
     private static let mostWaitingBytes = 64 * 1024
 
@@ -37,7 +39,10 @@ package final class GatewayHandler: ChannelDuplexHandler, RemovableChannelHandle
             .writeBufferWaterMark, value: ChannelOptions.Types.WriteBufferWaterMark(low: 16 * 1024, high: 32 * 1024))
     }
 
-    package func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    package func handlerRemoved(context: ChannelHandlerContext) {
+        stopWatching()
+        self.context = nil
+    }
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let part = unwrapInboundIn(data)
@@ -83,6 +88,7 @@ package final class GatewayHandler: ChannelDuplexHandler, RemovableChannelHandle
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
+        stopWatching()
         waiting.removeAll()
         call?.clientIsGone()
         context.fireChannelInactive()
@@ -109,7 +115,23 @@ extension GatewayHandler {
         guard unanswered == 0 else { return wait(part) }
         let call = GatewayCall(request, on: self, context: context, gateway: gateway)
         self.call = call
+        if watch == nil { watchCalls(in: min(gateway.limits.firstByte, gateway.limits.idle), context) }
         call.start()
+    }
+
+    private func watchCalls(in time: TimeAmount, _ context: ChannelHandlerContext) {
+        let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
+        watch = context.eventLoop.scheduleTask(in: time) {
+            let handler = handler.value
+            handler.watch = nil
+            guard let context = handler.context, let left = handler.call?.look() else { return }
+            handler.watchCalls(in: left, context)
+        }
+    }
+
+    private func stopWatching() {
+        watch?.cancel()
+        watch = nil
     }
 
     private func wait(_ part: HTTPRequestPart) {

@@ -92,7 +92,9 @@ struct UpstreamDialer: Sendable {
     }
 
     private static func addHTTP1(to channel: any Channel) throws {
-        try channel.pipeline.syncOperations.addHTTPClientHandlers()
+        // Every field was judged where it came in: the caller's by the server's parser, the catalogue's when it was loaded,
+        // the key's when it was set.
+        try channel.pipeline.syncOperations.addHTTPClientHandlers(enableOutboundHeaderValidation: false)
     }
 
     private static func addHTTP2(to channel: any Channel) throws -> Connection {

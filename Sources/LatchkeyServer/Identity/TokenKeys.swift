@@ -17,6 +17,7 @@ package struct TokenKeyID: Hashable, Sendable {
 /// The keys tokens are verified with, by key id. Signatures are jwt-kit's; which key and which algorithm is decided here.
 package final class TokenKeys: Sendable {
     private let keys: Mutex<[TokenKeyID: any JWTAlgorithm]>
+    private let changes = Atomic<UInt64>(0)
 
     private init(_ keys: sending [TokenKeyID: any JWTAlgorithm]) { self.keys = Mutex(keys) }
 
@@ -48,10 +49,14 @@ package final class TokenKeys: Sendable {
         TokenKeys(try await read(algorithm: algorithm, json: json))
     }
 
+    /// Another number for each set of keys.
+    var generation: UInt64 { changes.load(ordering: .sequentiallyConsistent) }
+
     /// Takes over a newer JWK set; one that cannot be read changes nothing.
     package func replace(algorithm: String, json: [UInt8]) async throws {
         let newer = try await Self.read(algorithm: algorithm, json: json)
         keys.withLock { $0 = newer }
+        changes.wrappingAdd(1, ordering: .sequentiallyConsistent)
     }
 
     private static func read(algorithm: String, json: [UInt8]) async throws -> [TokenKeyID: any JWTAlgorithm] {

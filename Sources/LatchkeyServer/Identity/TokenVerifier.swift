@@ -31,6 +31,7 @@ package struct TokenVerifier: Sendable {
     private let rules: Rules
     private let keys: TokenKeys
     private let clock: WallClock
+    private let verified = VerifiedTokens()
 
     package init(rules: Rules, keys: TokenKeys, clock: WallClock) {
         self.rules = rules
@@ -40,10 +41,21 @@ package struct TokenVerifier: Sendable {
 
     /// - Returns: nil for every cause; which one is nobody's business but the operator's.
     package func verify(_ text: [UInt8]) -> VerifiedIdentity? {
+        guard text.count <= UnverifiedToken.maximumBytes else { return nil }
+        let place = VerifiedTokens.place(of: text)
+        // Asked before the signature is judged: keys that come in between make this one's entry worthless.
+        let generation = keys.generation
+        let now = clock.now().unixSeconds
+        if let identity = verified.identity(at: place, generation: generation, now: now) { return identity }
         guard let token = UnverifiedToken(text), let kid = acceptHeader(token.header),
-            keys.verifies(token.signature, over: token.signed, kid: kid, algorithm: rules.algorithm)
+            keys.verifies(token.signature, over: token.signed, kid: kid, algorithm: rules.algorithm),
+            let times = times(token.claims), times.contains(now), let identity = accept(token.claims)
         else { return nil }
-        return accept(token.claims)
+        verified.remember(
+            VerifiedTokens.Entry(
+                identity: identity, validFrom: times.lowerBound, validUntil: times.upperBound, generation: generation),
+            at: place)
+        return identity
     }
 
     /// Header members that choose a key, or change what is verified, are refused rather than ignored (RFC 7515,
@@ -69,25 +81,32 @@ package struct TokenVerifier: Sendable {
     }
 
     private func accept(_ claims: JSONObject) -> VerifiedIdentity? {
-        guard acceptTimes(claims), acceptAudience(claims), acceptIssuer(claims),
+        guard acceptAudience(claims), acceptIssuer(claims),
             case .string(let subject)? = claims[rules.userClaim], let id = try? UserID(subject.bytes)
         else { return nil }
         // Roles of another form give nothing, and take nothing: the user is who they are.
         return VerifiedIdentity(id: id, roles: Self.texts(claims[rules.rolesClaim]) ?? [])
     }
 
-    private func acceptTimes(_ claims: JSONObject) -> Bool {
-        let now = clock.now().unixSeconds
+    /// The seconds at which the token is good; nil for claims that are no times, or leave none.
+    private func times(_ claims: JSONObject) -> Range<Int64>? {
         guard let issued = Self.time(claims["iat"]), let expires = Self.time(claims["exp"]),
             let notBefore = Self.time(claims["nbf"])
-        else { return false }
-        if let issued = issued.value, issued > now + rules.leeway { return false }
-        if let notBefore = notBefore.value, notBefore > now + rules.leeway { return false }
-        if let expires = expires.value { return now < expires }
-        guard let issued = issued.value else { return false }
+        else { return nil }
+        let begin = max(issued.value ?? 0, notBefore.value ?? 0).subtractingReportingOverflow(rules.leeway)
+        guard !begin.overflow, let end = expires.value ?? self.end(issued: issued.value), begin.partialValue < end
+        else {
+            return nil
+        }
+        return begin.partialValue..<end
+    }
+
+    /// For a token that says when it was issued and not when it ends.
+    private func end(issued: Int64?) -> Int64? {
+        guard let issued else { return nil }
         let lifetime = rules.expirationMinutes.multipliedReportingOverflow(by: 60)
         let end = issued.addingReportingOverflow(lifetime.partialValue)
-        return !lifetime.overflow && !end.overflow && now < end.partialValue
+        return lifetime.overflow || end.overflow ? nil : end.partialValue
     }
 
     private struct Time { var value: Int64? }

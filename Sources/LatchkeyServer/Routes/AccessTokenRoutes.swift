@@ -36,6 +36,7 @@ struct AccessTokenRoutes: Sendable {
             var members = try await request.json()
             let wanted = try AccessTokenRequest(reading: &members)
             try members.finish()
+            if wanted.scopes.contains(.resolve) { throw Self.needsOperator }
             let made = try await tokens.create(wanted, of: owner, by: Caller(actor, requestID: context.requestID))
             return try await answer(made, owner, status: .created)
         }
@@ -70,9 +71,20 @@ struct AccessTokenRoutes: Sendable {
             try members?.finish()
             let made = try await tokens.roll(
                 id, of: owner, overlap: overlap, expiresAt: expiresAt,
-                by: Caller(actor, requestID: context.requestID))
+                by: Caller(actor, requestID: context.requestID)
+            ) { row in
+                if row.mayResolve { throw Self.needsOperator }
+            }
             return try await answer(made, owner, status: .created)
         }
+    }
+
+    /// A JWT uses keys and reads none. A token that hands them out would let whoever signs JWTs, or got hold of one, read
+    /// them after all, so it is made where the root is.
+    private static var needsOperator: LatchkeyError {
+        LatchkeyError(
+            .forbidden, "a token that keys are handed out to is not made over HTTP",
+            hint: "an operator makes it with `latchkey access-token create --scope resolve`")
     }
 
     private static func id(_ context: LatchkeyRequestContext) throws(LatchkeyError) -> String {

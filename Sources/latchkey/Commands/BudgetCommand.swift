@@ -1,7 +1,6 @@
 import ArgumentParser
 import LatchkeyCore
 import LatchkeySQL
-import LatchkeySQL
 
 struct BudgetCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
