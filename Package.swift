@@ -38,6 +38,7 @@ let nioFoundation: Target.Dependency = .product(name: "NIOFoundationCompat", pac
 let nioHTTPTypes: Target.Dependency = .product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioHPACK: Target.Dependency = .product(name: "NIOHPACK", package: "swift-nio-http2")
 let nioHTTP2: Target.Dependency = .product(name: "NIOHTTP2", package: "swift-nio-http2")
 
 let package = Package(
@@ -92,7 +93,7 @@ let package = Package(
             name: "LatchkeyGateway",
             dependencies: [
                 "LatchkeyCore", "LatchkeyCrypto", logging, httpTypes, nioCore, nioPosix, nioHTTP1, nioHTTPTypes,
-                nioTLS, nioSSL, nioHTTP2,
+                nioTLS, nioSSL, nioHTTP2, nioHPACK,
             ]),
         .target(
             name: "LatchkeyServer",

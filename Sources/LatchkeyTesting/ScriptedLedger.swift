@@ -51,6 +51,8 @@ package final class ScriptedLedger: UsageLedger {
         }
     }
 
+    package func releaseNow(_ reservation: UsageReservation) async { release(reservation) }
+
     package func cost(of tokens: TokenCounts, provider: ProviderID, model: String?, at time: Timestamp) -> Int64? {
         costOfToken.map { UsageAmounts(tokens, cost: nil).tokens.multipliedReportingOverflow(by: $0).partialValue }
     }

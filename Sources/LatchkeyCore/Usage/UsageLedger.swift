@@ -13,6 +13,9 @@ package protocol UsageLedger: Sendable {
     /// Gives back what was set aside for a call that never reached its provider. Never waits.
     func release(_ reservation: UsageReservation)
 
+    /// As `release`, done when this returns: for a call that is about to be reserved for anew.
+    func releaseNow(_ reservation: UsageReservation) async
+
     /// Micro-dollars; nil when the price of the model is not known.
     func cost(of tokens: TokenCounts, provider: ProviderID, model: String?, at time: Timestamp) -> Int64?
 }

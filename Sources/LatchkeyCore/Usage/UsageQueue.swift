@@ -7,14 +7,14 @@ final class UsageQueue: Sendable {
         var entry: UsageEntry
         /// How often it failed to be written alone, while others were written.
         var failures = 0
-        /// `UsageQueue.State.writes` when it last failed.
+        /// How many writes had succeeded when it last failed.
         var failedAt = -1
     }
 
     private struct State {
         var parts: [[Item]] = []
         var dropped = 0
-        /// How many are with the one who writes.
+        /// Whether somebody writes now.
         var isTaken = false
         var waiting: [CheckedContinuation<Void, Never>] = []
     }

@@ -111,6 +111,10 @@ extension UsageRecorder {
 
     package func release(_ reservation: UsageReservation) { queue.add(.release(reservation)) }
 
+    package func releaseNow(_ reservation: UsageReservation) async {
+        do { _ = try await store.writeUsage([.release(reservation)], at: clock.now()) } catch { release(reservation) }
+    }
+
     /// Writes events that somebody else reports. Durable when it returns.
     ///
     /// - Returns: how many were not known before.

@@ -29,6 +29,9 @@ package struct GatewayTarget: Sendable {
         if let flaw = SafePath.flaw(in: whole) {
             throw LatchkeyError(.unsafePath, "the path \(flaw)", hint: "send the path as the provider documents it")
         }
+        if let flaw = Self.flaw(in: whole) {
+            throw LatchkeyError(.unsafePath, "the path \(flaw)", hint: "send the path as the provider documents it")
+        }
         query = try mark == bytes.endIndex ? nil : Self.checkedQuery(bytes[bytes.index(after: mark)...])
         let behind = whole.dropFirst(LatchkeyGateway.prefix.utf8.count)
         let name = behind.prefix { $0 != UInt8(ascii: "/") }
@@ -38,6 +41,24 @@ package struct GatewayTarget: Sendable {
         self.provider = provider
         let rest = Substring(behind.dropFirst(name.count))
         path = rest.isEmpty ? "/" : String(rest)
+    }
+
+    /// Another spelling of the same path: what is metered, and what a token is restricted to, is told by the path.
+    private static func flaw(in path: Substring.UTF8View) -> String? {
+        guard !path.contains(UInt8(ascii: ";")) else { return "has parameters in a segment" }
+        var rest = path[...]
+        while let percent = rest.firstIndex(of: UInt8(ascii: "%")) {
+            rest = rest[rest.index(after: percent)...]
+            guard let byte = UInt8(String(Substring(rest.prefix(2))), radix: 16) else { continue }
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "~"),
+                UInt8(ascii: ";"):
+                return "escapes a character that needs none"
+            default: break
+            }
+        }
+        return nil
     }
 
     private static func checkedQuery(_ query: Substring.UTF8View) throws(LatchkeyError) -> String {

@@ -82,7 +82,8 @@ extension StrippedFields {
             "accept-ch", "critical-ch", "service-worker-allowed", "speculation-rules", "server-timing", "p3p",
             // Where to go next: redirects are nobody's to follow with a key in hand, and a client that went to the
             // provider by itself would show it the token that is meant for this service.
-            "location", "content-location", "link", "refresh", "onion-location",
+            "location", "content-location", "x-goog-upload-url", "x-goog-upload-control-url", "link", "refresh",
+            "onion-location",
             // A question for a credential, which is not the caller's to answer.
             "www-authenticate", "authentication-info", "authorization", "x-api-key", "api-key", "x-goog-api-key",
             "xi-api-key", "via",

@@ -64,18 +64,32 @@ package struct GatewayLimits: Sendable {
 
 /// Counts the bytes of bodies that are held, over all connections.
 final class BodyMemory: Sendable {
-    private let used = Atomic<Int>(0)
+    private struct Used {
+        var all = 0
+        var byUser: [UserID: Int] = [:]
+    }
+
+    private let used = Mutex(Used())
     private let limit: Int
 
     init(limit: Int) { self.limit = limit }
 
-    func take(_ bytes: Int) -> Bool {
-        guard used.add(bytes, ordering: .relaxed).newValue <= limit else {
-            used.subtract(bytes, ordering: .relaxed)
-            return false
+    /// - Parameter user: gets a quarter of all at most, so that one cannot stop the others.
+    func take(_ bytes: Int, of user: UserID?) -> Bool {
+        used.withLock { used in
+            let own = user.map { used.byUser[$0, default: 0] + bytes } ?? 0
+            guard used.all + bytes <= limit, own <= limit / 4 else { return false }
+            used.all += bytes
+            if let user { used.byUser[user] = own }
+            return true
         }
-        return true
     }
 
-    func giveBack(_ bytes: Int) { used.subtract(bytes, ordering: .relaxed) }
+    func giveBack(_ bytes: Int, of user: UserID?) {
+        used.withLock { used in
+            used.all -= bytes
+            guard let user, let own = used.byUser[user] else { return }
+            used.byUser[user] = own > bytes ? own - bytes : nil
+        }
+    }
 }

@@ -18,6 +18,8 @@ struct Answer {
     var isComplete = false
     /// The provider broke off before it answered: nobody knows what it did.
     var isLost = false
+    /// RFC 9110, section 6.4.1.
+    var mayHaveBody: Bool { status != 204 && status != 304 }
     /// Over a connection that had served before.
     var wasReused = false
     /// Its end can be told by the connection's end only.
@@ -32,6 +34,13 @@ struct Answer {
 extension GatewayCall: UpstreamReceiver {
     func upstreamHead(_ head: HTTPResponseHead) {
         lastActivity = .now()
+        // What is no status of a final answer is no answer: the types behind this even trap on some.
+        guard (200..<600).contains(head.status.code) else {
+            upstream?.cancel()
+            upstream = nil
+            answer.isLost = true
+            return conclude(.failed(Self.error(.brokenOff)))
+        }
         answer.status = Int(head.status.code)
         if attempt?.mayTryAnother == true, UpstreamRefusal.isJudged(head.status.code) {
             answer.judged = UpstreamRefusal(head: head)
@@ -83,8 +92,7 @@ extension GatewayCall: UpstreamReceiver {
 // To the caller
 extension GatewayCall {
     private func begin(_ head: HTTPResponseHead) {
-        let encoding = head.headers.first(name: "content-encoding")
-        guard encoding == nil || encoding?.lowercased() == "identity" else {
+        guard head.headers[canonicalForm: "content-encoding"].allSatisfy({ $0.lowercased() == "identity" }) else {
             upstream?.cancel()
             upstream = nil
             return conclude(
@@ -101,6 +109,7 @@ extension GatewayCall {
         answer.isStreamed = answer.meter.isEventStream
         let redactor = attempt?.redactor
         var fields = IncomingHeaders.make(from: head.headers) { redactor?.contains($0) ?? false }
+        fields[.contentLength] = nil
         let lengths = head.headers[canonicalForm: "content-length"]
         // What is blacked out keeps its length; a chunk that is hidden does not.
         if lengths.count == 1, !answer.meter.changesLength {
@@ -120,6 +129,7 @@ extension GatewayCall {
         gateway.edge.finish(&response, for: request, requestID: requestID)
         if wantsClose || answer.needsClose || !hasWholeRequest { response.headerFields[.connection] = "close" }
         answer.isBegun = true
+        forgetBody()
         handler.write(.head(response))
     }
 
@@ -130,7 +140,8 @@ extension GatewayCall {
     }
 
     private func writeBody(_ bytes: ByteBuffer) {
-        guard bytes.readableBytes > 0, request.method != .head else { return }
+        // An answer without a body has no framing either: bytes behind it would be taken for the next answer.
+        guard bytes.readableBytes > 0, request.method != .head, answer.mayHaveBody else { return }
         handler.write(.body(bytes))
         if !channel.isWritable { upstream?.setReading(false) }
     }
@@ -138,8 +149,7 @@ extension GatewayCall {
     private func end() {
         if let rest = attempt?.redactor.finish(), let passed = answer.meter.feed(rest) { writeBody(passed) }
         if let rest = answer.meter.finish() { writeBody(rest) }
-        handler.write(.end(nil))
-        handler.flush()
+        handler.writeEnd()
         answer.isComplete = true
     }
 
@@ -189,8 +199,7 @@ extension GatewayCall {
         attempt = nil
         write(response)
         if request.method != .head { handler.write(.body(body)) }
-        handler.write(.end(nil))
-        handler.flush()
+        handler.writeEnd()
         answer.isComplete = true
     }
 

@@ -10,10 +10,15 @@ extension GatewayCall {
         let isHeldBack = answer.isBegun && !channel.isWritable
         let limit = answer.isBegun || !hasWholeRequest ? gateway.limits.idle : gateway.limits.firstByte
         let left = isHeldBack ? limit : (lastActivity + limit) - .now()
-        guard left <= .zero else { return left }
+        // A body that is waited for, however steadily it trickles in.
+        let isTrickling = wholeBody != nil && .now() - beganAt > Self.mostForWholeBody
+        guard left <= .zero || isTrickling else { return left }
         expire()
-        return nil
+        // In case it was between two things and nobody waited.
+        return isOver ? nil : .seconds(1)
     }
+
+    private static let mostForWholeBody = TimeAmount.minutes(15)
 
     private func expire() {
         let isCallersTurn = !hasWholeRequest && (upstream?.isWritable ?? true)

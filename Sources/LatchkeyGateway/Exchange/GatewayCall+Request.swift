@@ -44,10 +44,15 @@ extension GatewayCall {
     }
 
     private func hold(_ bytes: ByteBuffer) {
-        guard gateway.memory.take(bytes.readableBytes) else {
-            return stopHolding(LatchkeyError(.tooBusy, "too many large requests are being read", retryAfter: 1))
-        }
         countedBytes += bytes.readableBytes
+        // Small ones always fit: a few large bodies must not stop everybody.
+        if countedBytes > Self.mostUnadmitted {
+            let bytes = countedBytes - max(takenBytes, 0)
+            guard gateway.memory.take(bytes, of: user) else {
+                return stopHolding(LatchkeyError(.tooBusy, "too many large requests are being read", retryAfter: 1))
+            }
+            takenBytes += bytes
+        }
         guard countedBytes <= gateway.limits.jsonBytes else {
             return stopHolding(
                 LatchkeyError(.bodyTooLarge, "the body has more than \(gateway.limits.jsonBytes) bytes"))
@@ -63,23 +68,29 @@ extension GatewayCall {
         handler.holdReads(false)
     }
 
-    /// The whole body where it has to be read before it is passed on; nil where there is none, or where it is passed on
-    /// as it comes.
-    func body(of provider: Provider) async throws -> ByteBuffer? {
+    /// Reads the whole body where it has to be looked into before it is passed on.
+    /// - Returns: false where there is none, or where it is passed on as it comes.
+    func readBody(of provider: Provider, at target: GatewayTarget) async throws -> Bool {
         if let refusal { throw refusal }
-        guard hasBody else { return nil }
+        guard hasBody else { return false }
+        let isWhole = try isReadWhole(provider, target)
+        if isWhole, request.headerFields[values: .contentEncoding].contains(where: { $0.lowercased() != "identity" }) {
+            throw LatchkeyError(
+                .unsupportedMediaType, "a compressed body cannot be looked into", hint: "send it as it is")
+        }
         if request.headerFields[.expect]?.lowercased() == "100-continue" {
             handler.write(.head(HTTPResponse(status: .continue)))
             handler.flush()
         }
-        guard isReadWhole else { return nil }
+        guard isWhole else { return false }
         if !hasWholeRequest {
             try await withCheckedThrowingContinuation { continuation in
                 wholeBody = continuation
                 handler.holdReads(false)
             }
         }
-        return held ?? ByteBuffer()
+        body = held ?? ByteBuffer()
+        return true
     }
 
     var hasBody: Bool {
@@ -89,7 +100,11 @@ extension GatewayCall {
 
     /// Everything but what is a file by its own word: a model that is named in a body must not be passed by with another
     /// content type.
-    private var isReadWhole: Bool {
+    private func isReadWhole(_ provider: Provider, _ target: GatewayTarget) throws -> Bool {
+        let path = try RequestReading.read(
+            method: request.method.rawValue, path: target.path, body: nil, shape: provider.usage)
+        // What generates is JSON, whatever it says of itself.
+        guard path.operation == nil else { return true }
         guard let type = request.headerFields[.contentType] else { return true }
         let lower = type.utf8.prefix(32).map { $0 | 0x20 }
         return !["multipart/", "application/octet-stream", "audio/", "image/", "video/"].contains {
@@ -98,7 +113,7 @@ extension GatewayCall {
     }
 
     /// Sends the body that was read, or what has come of one that is passed on.
-    func send(_ body: ByteBuffer?) {
+    func sendBody() {
         guard let upstream else { return }
         if let body {
             if body.readableBytes > 0 { upstream.send(body) }
@@ -118,7 +133,7 @@ extension GatewayCall {
             from: request.headerFields, destination: destination, provider: plan.provider, secret: secret,
             fields: fields, carriers: gateway.carriers)
         headers.replaceOrAdd(name: "host", value: destination.authority)
-        if let body = plan.body {
+        if let body {
             headers.replaceOrAdd(name: "content-length", value: "\(body.readableBytes)")
         } else if let length = request.headerFields[.contentLength] {
             headers.replaceOrAdd(name: "content-length", value: length)

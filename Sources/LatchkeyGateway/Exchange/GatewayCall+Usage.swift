@@ -15,10 +15,10 @@ extension GatewayCall {
         let (tokens, isEstimated) = tokens(plan)
         let model = answer.meter.model ?? plan.reading.model
         let event = UsageEvent(
-            id: UsageID.make(), at: began, origin: .gateway, user: plan.caller.user, provider: plan.provider.id,
+            id: UsageID.make(), at: plan.at, origin: .gateway, user: plan.caller.user, provider: plan.provider.id,
             keyName: attempt?.keyName ?? plan.keyName ?? .default, source: attempt?.source.rawValue,
             tokenID: plan.caller.grant?.id, operation: plan.reading.operation, model: model, tokens: tokens,
-            cost: gateway.ledger.cost(of: tokens, provider: plan.provider.id, model: model, at: began),
+            cost: gateway.ledger.cost(of: tokens, provider: plan.provider.id, model: model, at: plan.at),
             status: answer.status, duration: (now - beganAt).nanoseconds / 1000,
             firstByte: answer.firstByteAt.map { ($0 - beganAt).nanoseconds / 1000 }, isStreamed: answer.isStreamed,
             isEstimated: isEstimated, requestID: requestID)
@@ -37,10 +37,13 @@ extension GatewayCall {
         var tokens = plan.reading.estimate
         tokens.input = counted.input ?? tokens.input
         tokens.cachedInput = counted.cachedInput
+        let most = max(tokens.output ?? 0, plan.reading.operation == "embeddings" ? 0 : RequestReading.usualOutput)
         // Of text, a token is about four bytes; an event of a stream carries one in some two hundred.
         let bytesPerToken = answer.isStreamed ? 200 : 4
+        // By what came, and not by what the caller said would come.
         if answer.isStreamed || answer.isComplete {
-            tokens.output = min(tokens.output ?? 0, max(counted.output ?? 0, Int64(answer.bytes / bytesPerToken)))
+            tokens.output = max(counted.output ?? 0, Int64(answer.bytes / bytesPerToken))
+            if !answer.isStreamed { tokens.output = min(tokens.output ?? 0, most) }
         }
         return (tokens, true)
     }

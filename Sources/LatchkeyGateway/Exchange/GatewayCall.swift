@@ -22,6 +22,12 @@ final class GatewayCall {
     var hasWholeRequest = false
     var held: ByteBuffer?
     var countedBytes = 0
+    /// Of those, what was taken from the memory for bodies.
+    var takenBytes = 0
+    /// The body that was read whole; nil where there is none, or where it is passed on as it comes.
+    var body: ByteBuffer?
+    /// Once it is known.
+    var user: UserID?
     var wholeBody: CheckedContinuation<Void, any Error>?
     /// Why the body was not read to its end, found out before anybody asked for it.
     var refusal: LatchkeyError?
@@ -78,6 +84,14 @@ final class GatewayCall {
         finish()
     }
 
+    /// Nothing of it is sent again.
+    func forgetBody() {
+        held = nil
+        body = nil
+        if takenBytes > 0 { gateway.memory.giveBack(takenBytes, of: user) }
+        takenBytes = 0
+    }
+
     /// Who calls, and what for: everything that can be said before a key is opened.
     private func admit() async throws -> Plan {
         try GatewayMethod.check(request.method)
@@ -89,30 +103,43 @@ final class GatewayCall {
         let caller = try await gateway.authentication.gatewayCaller(
             credential: credential, actingFor: try actingFor(), from: address())
         try checkIsWanted()
+        user = caller.user
         if let grant = caller.grant, !grant.allows(provider.id) {
             throw LatchkeyError(.forbidden, "the access token is not for \(provider.id.text)")
         }
         let name = try keyName()
-        let body = try await body(of: provider)
-        let reading = try RequestReading.read(
+        let isWhole = try await readBody(of: provider, at: target)
+        var reading = try RequestReading.read(
             method: request.method.rawValue, path: target.path, body: body, shape: provider.usage)
-        if let grant = caller.grant, !grant.allows(model: reading.model) {
+        if let edited = reading.body { body = edited }
+        reading.body = nil
+        held = isWhole ? nil : held
+        // A batch names models inside, each line its own.
+        let isBatch = target.path.lowercased().contains("batch") && reading.operation == nil
+        if let grant = caller.grant,
+            !grant.allows(model: reading.model)
+                || !grant.models.isEmpty && (isBatch || !grant.allows(model: reading.modelInBody ?? reading.model))
+        {
             throw LatchkeyError(
                 .modelNotAllowed,
                 reading.model == nil
                     ? "the access token is for certain models, and this request names none"
                     : "the access token is not for this model")
         }
-        return Plan(
-            target: target, provider: provider, caller: caller, keyName: name, reading: reading,
-            body: reading.body ?? body)
+        return Plan(target: target, provider: provider, caller: caller, keyName: name, reading: reading, at: began)
     }
 
     private func exchange(_ plan: Plan) async throws {
         var plan = plan
         var tried: [KeyName] = []
         while true {
-            plan.reservation = try await gateway.ledger.reserve(plannedCall(plan))
+            // The time it counts for: not when its head came in, which may have been another day.
+            plan.at = gateway.resolver.vault.clock.now()
+            do { plan.reservation = try await gateway.ledger.reserve(plannedCall(plan)) } catch {
+                guard let refusal = answer.judged, !isOver else { throw error }
+                // The key before this one has answered: that is what the caller is told.
+                return deliver(refusal)
+            }
             let outcome: Outcome
             do { outcome = try await attempt(plan, others: tried) } catch {
                 if let reservation = plan.reservation { gateway.ledger.release(reservation) }
@@ -130,7 +157,8 @@ final class GatewayCall {
                     deliver(refusal)
                     return record(plan)
                 }
-                if let reservation = plan.reservation { gateway.ledger.release(reservation) }
+                if let reservation = plan.reservation { await gateway.ledger.releaseNow(reservation) }
+                plan.reservation = nil
                 gateway.logger.notice(
                     "another key of the user's serves",
                     metadata: ["request_id": "\(requestID)", "provider": "\(plan.provider.id.text)"])
@@ -143,12 +171,14 @@ final class GatewayCall {
         PlannedCall(
             user: plan.caller.user, provider: plan.provider.id, keyName: plan.keyName ?? .default,
             grant: plan.caller.grant, model: plan.reading.model, estimate: plan.reading.estimate,
-            requestID: requestID, at: began)
+            requestID: requestID, at: plan.at)
     }
 
     /// Opens the key, after its audit event is durable, and makes one exchange with the provider.
     private func attempt(_ plan: Plan, others tried: [KeyName]) async throws -> Outcome {
-        let resolved = try await gateway.resolver.resolve(
+        // The first may be what stands in for a key of one's own; another one is one's own or none.
+        let resolver = tried.isEmpty ? gateway.resolver : gateway.resolver.ownKeysOnly
+        let resolved = try await resolver.resolve(
             user: plan.caller.user, provider: plan.provider, name: plan.keyName,
             by: Caller(plan.caller.actor, requestID: requestID), for: .gateway)
         try checkIsWanted()
@@ -159,16 +189,16 @@ final class GatewayCall {
         attempt = Attempt(
             source: resolved.source, keyName: resolved.name, redactor: KeyRedactor(secret: secret.secret),
             // What was passed on piece by piece cannot be sent again; a global key is nobody's to fail over from.
-            mayTryAnother: resolved.source == .user && (plan.body != nil || !hasBody) && tried.count < 8)
+            mayTryAnother: resolved.source == .user && (body != nil || !hasBody) && tried.count < 8)
         answer = Answer(
             meter: AnswerMeter(
                 shape: plan.provider.usage, contentType: nil, hidesUsageChunk: plan.reading.hidesUsageChunk),
             shape: plan.provider.usage, hidesUsageChunk: plan.reading.hidesUsageChunk)
         let head = outgoingHead(plan, destination, resolved.credential.fields, secret)
-        let outcome = try await ask(head, destination, plan.body, isFresh: false)
+        let outcome = try await ask(head, destination, isFresh: false)
         guard case .failed = outcome, answer.isLost, answer.wasReused, isRepeatable else { return outcome }
         answer.isLost = false
-        return try await ask(head, destination, plan.body, isFresh: true)
+        return try await ask(head, destination, isFresh: true)
     }
 
     /// What may be sent again when a kept connection turns out to be closed: what changes nothing (RFC 9110, section
@@ -176,7 +206,7 @@ final class GatewayCall {
     private var isRepeatable: Bool { !hasBody && (request.method == .get || request.method == .head) }
 
     private func ask(
-        _ head: HTTPRequestHead, _ destination: Destination, _ body: ByteBuffer?, isFresh: Bool
+        _ head: HTTPRequestHead, _ destination: Destination, isFresh: Bool
     ) async throws -> Outcome {
         concluded = nil
         lastActivity = .now()
@@ -194,7 +224,7 @@ final class GatewayCall {
         }
         lastActivity = .now()
         answer.wasAsked = true
-        send(body)
+        sendBody()
         return await conclusion()
     }
 
@@ -215,12 +245,10 @@ final class GatewayCall {
         return await withCheckedContinuation { outcome = $0 }
     }
 
-    var isAnsweredEarly: Bool { answer.isComplete && !hasWholeRequest && channel.isActive }
+    var isAnswered: Bool { answer.isComplete && channel.isActive }
 
     private func finish() {
-        if countedBytes > 0 { gateway.memory.giveBack(countedBytes) }
-        countedBytes = 0
-        held = nil
+        forgetBody()
         let isReusable = !isOver && hasWholeRequest && answer.isComplete && !wantsClose && !answer.needsClose
         isOver = true
         intake = .dropping
@@ -236,7 +264,7 @@ struct Plan {
     /// nil: the key named `default`, or what stands in for it.
     var keyName: KeyName?
     var reading: RequestReading
-    /// nil: there is none, or it is passed on as it comes.
-    var body: ByteBuffer?
+    /// For which day and month it counts.
+    var at: Timestamp
     var reservation: UsageReservation?
 }

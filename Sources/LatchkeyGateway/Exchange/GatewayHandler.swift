@@ -25,6 +25,8 @@ package final class GatewayHandler: ChannelDuplexHandler, RemovableChannelHandle
     /// The answer is out and the request is not in: what still comes is read and dropped for a moment. A close with bytes
     /// unread would reset the connection, and the caller might see that instead of the answer.
     private var isDraining = false
+    /// A close before that would take the end of an answer from a slow caller.
+    private var endIsWritten: EventLoopFuture<Void>?
     /// One timer for all calls of the connection, which is moved on when it finds that something has happened.
     private var watch: Scheduled<Void>?
 
@@ -47,7 +49,7 @@ package final class GatewayHandler: ChannelDuplexHandler, RemovableChannelHandle
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let part = unwrapInboundIn(data)
         if isDraining {
-            if case .end = part { context.close(promise: nil) }
+            if case .end = part { closeWhenWritten(context) }
         } else if let call, !call.hasWholeRequest {
             call.receive(part)
         } else if call != nil || !waiting.isEmpty {
@@ -173,6 +175,13 @@ extension GatewayHandler {
 
     func flush() { context?.flush() }
 
+    func writeEnd() {
+        guard let context else { return }
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        endIsWritten = promise.futureResult
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: promise)
+    }
+
     func holdReads(_ isHolding: Bool) {
         guard isHolding != isCallHoldingReads else { return }
         isCallHoldingReads = isHolding
@@ -187,10 +196,13 @@ extension GatewayHandler {
         isCallHoldingReads = false
         guard let context else { return }
         guard isReusable else {
-            guard finished.isAnsweredEarly else { return context.close(promise: nil) }
+            guard finished.isAnswered else { return context.close(promise: nil) }
+            guard !finished.hasWholeRequest else { return closeWhenWritten(context) }
             isDraining = true
-            let channel = context.channel
-            context.eventLoop.scheduleTask(in: .seconds(3)) { channel.close(promise: nil) }
+            let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
+            context.eventLoop.scheduleTask(in: .seconds(3)) {
+                if let context = handler.value.context { handler.value.closeWhenWritten(context) }
+            }
             return readIfPending(context)
         }
         if mustQuiesce {
@@ -198,6 +210,15 @@ extension GatewayHandler {
             return context.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
         }
         if waiting.isEmpty { readIfPending(context) } else { drain(context) }
+    }
+}
+
+extension GatewayHandler {
+    /// A caller who takes nothing any more is ended by the connection's own deadline.
+    private func closeWhenWritten(_ context: ChannelHandlerContext) {
+        let channel = context.channel
+        guard let endIsWritten else { return context.close(promise: nil) }
+        endIsWritten.whenComplete { _ in channel.close(promise: nil) }
     }
 }
 

@@ -9,7 +9,18 @@ struct RequestPath {
     init(_ path: String) {
         var path = path
         path.withUTF8 { read(UnsafeRawBufferPointer($0)) }
+        guard path.utf8.contains(where: { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }) else { return }
+        // Some providers do not tell `Deployments` from `deployments`. What is found only so is found all the same.
+        var folded = path.lowercased()
+        var other = RequestPath()
+        folded.withUTF8 { other.read(UnsafeRawBufferPointer($0)) }
+        operation = operation ?? other.operation
+        model = model ?? other.model
+        isStreamed = isStreamed || other.isStreamed
+        takesStreamOptions = takesStreamOptions || other.takesStreamOptions
     }
+
+    private init() {}
 
     private mutating func read(_ path: UnsafeRawBufferPointer) {
         var segments = Segments(path)

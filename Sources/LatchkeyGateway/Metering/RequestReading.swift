@@ -8,6 +8,8 @@ package struct RequestReading: Sendable {
     /// nil where there is none that every reader of the body would find: no JSON by the letter of RFC 8259, no text, no
     /// member spelled `model`.
     package var model: String?
+    /// What the body names where the path names a model too: a provider may take either.
+    package var modelInBody: String?
     /// In the words of OpenTelemetry (`gen_ai.operation.name`); nil for what generates nothing or is not known.
     package var operation: String?
     package var isStreamed = false
@@ -19,7 +21,7 @@ package struct RequestReading: Sendable {
     package var hidesUsageChunk = false
 
     /// For a generating call that does not say how much it may answer at most.
-    private static let usualOutput: Int64 = 4096
+    package static let usualOutput: Int64 = 4096
     /// An estimate above this says no more than this.
     private static let mostOutput: Int64 = 1 << 40
 
@@ -38,6 +40,7 @@ package struct RequestReading: Sendable {
         guard let body else { return reading }
         let members = try RequestMembers.read(body)
         reading.model = target.model ?? members?.model
+        reading.modelInBody = target.model == nil ? nil : members?.model
         reading.isStreamed = target.isStreamed || members?.isStreamed == true
         if reading.operation != nil || reading.model != nil {
             reading.estimate = estimate(reading.operation, members, bytes: body.readableBytes)

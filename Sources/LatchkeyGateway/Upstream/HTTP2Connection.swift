@@ -1,4 +1,5 @@
 import NIOCore
+import NIOHPACK
 import NIOHTTP1
 import NIOHTTP2
 
@@ -46,28 +47,58 @@ final class HTTP2Connection {
     func stream() -> EventLoopFuture<UpstreamHandler> {
         streams += 1
         let connection = NIOLoopBound(self, eventLoop: channel.eventLoop)
+        let stream = NIOLoopBound(Stream(), eventLoop: channel.eventLoop)
         let promise = channel.eventLoop.makePromise(of: (any Channel).self)
         multiplexer.createStreamChannel(promise: promise) { channel in
             channel.eventLoop.makeCompletedFuture {
                 let handler = UpstreamHandler(
-                    isMultiplexed: true, onIdle: { _ in }, onClosed: { _ in connection.value.streamEnded() },
+                    isMultiplexed: true, onIdle: { _ in }, onClosed: { _ in connection.value.ended(stream.value) },
                     // A connection that has fallen silent would hold up every call after this one.
                     onGivenUp: { connection.value.retire() })
                 try channel.pipeline.syncOperations.addHandlers(
-                    HTTP2FramePayloadToHTTP1ClientCodec(httpProtocol: .https), handler)
+                    HTTP2StatusCheck(), HTTP2FramePayloadToHTTP1ClientCodec(httpProtocol: .https), handler)
             }
         }
         let made = promise.futureResult.flatMapThrowing { channel in
             try channel.pipeline.syncOperations.handler(type: UpstreamHandler.self)
         }
-        made.whenFailure { _ in connection.value.streamEnded() }
+        made.whenFailure { _ in connection.value.ended(stream.value) }
         return made
     }
 
-    private func streamEnded() {
-        streams = max(0, streams - 1)
+    /// One stream, told to have ended by whoever sees it first.
+    private final class Stream {
+        var hasEnded = false
+    }
+
+    private func ended(_ stream: Stream) {
+        guard !stream.hasEnded else { return }
+        stream.hasEnded = true
+        streams -= 1
         idleSince = .now()
         if isRetired, streams == 0 { channel.close(promise: nil) }
+    }
+}
+
+/// Lets only statuses through that are ones (RFC 9110, section 15): the codec behind it makes a number of anything, and
+/// traps on some.
+private final class HTTP2StatusCheck: ChannelInboundHandler {
+    typealias InboundIn = HTTP2Frame.FramePayload
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if case .headers(let headers) = unwrapInboundIn(data),
+            let status = headers.headers.first(name: ":status"), !Self.isStatus(status)
+        {
+            context.fireErrorCaught(UpstreamFailure.brokenOff)
+            return context.close(promise: nil)
+        }
+        context.fireChannelRead(data)
+    }
+
+    private static func isStatus(_ text: String) -> Bool {
+        let bytes = Array(text.utf8)
+        return bytes.count == 3 && (UInt8(ascii: "1")...UInt8(ascii: "5")).contains(bytes[0])
+            && bytes.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
     }
 }
 

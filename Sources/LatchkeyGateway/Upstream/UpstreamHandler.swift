@@ -15,6 +15,7 @@ final class UpstreamHandler: ChannelInboundHandler, UpstreamCall {
     private var context: ChannelHandlerContext?
     private var receiver: (any UpstreamReceiver)?
     private var requestIsSent = false
+    private var hasHead = false
     private var answerIsComplete = false
     private var keepsAlive = false
     private var isReading = true
@@ -38,6 +39,7 @@ final class UpstreamHandler: ChannelInboundHandler, UpstreamCall {
         self.receiver = receiver
         calls += 1
         requestIsSent = false
+        hasHead = false
         answerIsComplete = false
         keepsAlive = false
         context?.write(wrapOutboundOut(.head(head)), promise: nil)
@@ -101,9 +103,13 @@ extension UpstreamHandler {
             // Not the answer yet. HTTP/1.1's decoder drops these by itself.
             break
         case .head(let head):
+            hasHead = true
             keepsAlive = head.isKeepAlive
             receiver.upstreamHead(head)
         case .body(let bytes): receiver.upstreamBody(bytes)
+        case .end where !hasHead:
+            fail()
+            context.close(promise: nil)
         case .end: complete(receiver, context)
         }
     }

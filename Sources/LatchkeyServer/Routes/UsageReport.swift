@@ -52,6 +52,10 @@ struct UsageReport {
             guard UsageEvent.isUsableID(id) else {
                 throw LatchkeyError(.invalidUsage, "the id is not 1 to 64 of A-Z a-z 0-9 . _ -")
             }
+            // Names that this service gives: whoever took one beforehand would make that call count for nothing.
+            guard !["gw-", "expired."].contains(where: { id.utf8.starts(with: $0.utf8) }) else {
+                throw LatchkeyError(.invalidUsage, "the id begins like one of this service's own")
+            }
             let user = try ServiceRoutes.user(try members.bytes("user_id"), caller, members)
             let at = try time(&members)
             let duration = try members.integer("duration_ms")
