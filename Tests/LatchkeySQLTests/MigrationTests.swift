@@ -102,10 +102,10 @@ struct MigrationTests {
         #expect(Schema.migrations(.postgresql).map(\.version) == migrations.map(\.version))
         #expect(
             migrations.map { String($0.checksum.prefix(16)) }
-                == ["dccdce3aebab0a5d", "ef81eb473ae229b3", "c24ba7c3094e9507", "1b27bd5ee2c560a8", "4e42e12623b0b30e"])
+                == ["dccdce3aebab0a5d", "ef81eb473ae229b3", "c24ba7c3094e9507", "1b27bd5ee2c560a8", "c63db41ed3c859ae"])
         #expect(
             Schema.migrations(.postgresql).map { String($0.checksum.prefix(16)) }
-                == ["e10942bdbe61e189", "93552c0c16a86dd2", "c24ba7c3094e9507", "f88cbd2396b84c39", "de737ac05e447c2b"])
+                == ["e10942bdbe61e189", "93552c0c16a86dd2", "c24ba7c3094e9507", "f88cbd2396b84c39", "bd9db41791993b4c"])
     }
 
     private func expectRefusal(_ expected: ErrorCode, of database: TestDatabase) async throws {

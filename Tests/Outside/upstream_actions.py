@@ -11,6 +11,7 @@ from inference_wire import Exchange
 EVENT_STREAM = (("content-type", "text/event-stream"),)
 JSON = (("content-type", "application/json"),)
 PIECE = 16_384
+ANOTHER_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL"
 
 
 @dataclass
@@ -95,6 +96,13 @@ class Actions:
         """An answer of this status, without a body."""
         await call.read()
         await call.begin(int(code), (("x-said", code),))
+        await call.finish()
+
+    async def odd(self, call: Call, status: str):
+        """An answer of this status, as it is spelled, with a body that looks like another answer."""
+        await call.read()
+        await call.begin(status, JSON)
+        await call.send(ANOTHER_ANSWER)
         await call.finish()
 
     async def stream(self, call: Call, tag: str, *counts: str):

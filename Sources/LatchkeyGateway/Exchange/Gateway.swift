@@ -1,5 +1,6 @@
 package import HTTPTypes
 package import LatchkeyCore
+import LatchkeyCrypto
 package import Logging
 package import NIOCore
 import Synchronization
@@ -18,6 +19,8 @@ package struct Gateway: Sendable {
     /// Header names a credential may come in: the SDKs' and those of every provider in the catalogue.
     let carriers: Set<String>
     let memory: BodyMemory
+    /// The catalogue's own addresses, taken apart once; without those that have fields in them.
+    private let known: [ProviderID: (baseURL: String, destination: Destination)]
 
     package init(
         resolver: KeyResolver, authentication: any GatewayAuthentication, ledger: any UsageLedger,
@@ -35,6 +38,25 @@ package struct Gateway: Sendable {
         self.trustedProxies = trustedProxies
         carriers = GatewayCredential.carriers(of: resolver.vault.catalogue)
         memory = BodyMemory(limit: limits.heldBytes)
+        var known: [ProviderID: (baseURL: String, destination: Destination)] = [:]
+        for provider in resolver.vault.catalogue.providers where !provider.baseURL.utf8.contains(UInt8(ascii: "{")) {
+            let baseURL = provider.baseURL
+            let policy = resolver.vault.policy
+            guard let own = try? provider.baseURL(fields: [:]), own.utf8.elementsEqual(baseURL.utf8),
+                let made = try? Destination(baseURL: baseURL, provider: provider, fields: [:], policy: policy)
+            else { continue }
+            known[provider.id] = (baseURL, made)
+        }
+        self.known = known
+    }
+
+    /// Where an opened key may be sent: by its sealed address, never by a column.
+    func destination(_ credential: borrowing Credential, _ provider: Provider) throws(LatchkeyError) -> Destination {
+        if let known = known[provider.id], known.baseURL.utf8.elementsEqual(credential.baseURL.utf8) {
+            return known.destination
+        }
+        return try Destination(
+            baseURL: credential.baseURL, provider: provider, fields: credential.fields, policy: resolver.vault.policy)
     }
 }
 

@@ -51,11 +51,12 @@ extension GatewayCall {
 
 /// Names of usage events: our own, for the caller's request id may be the same twice.
 private enum UsageID {
-    private static let process = UInt64.random(in: .min ... .max)
+    private static let processText = String(UInt64.random(in: .min ... .max), radix: 36)
     private static let count = Atomic<UInt64>(0)
 
     static func make() -> String {
-        "gw-" + String(process, radix: 36) + "-"
-            + String(count.wrappingAdd(1, ordering: .relaxed).newValue, radix: 36)
+        // All of one length: as texts too they are in the order in which they were given.
+        let number = String(count.wrappingAdd(1, ordering: .relaxed).newValue, radix: 36)
+        return "gw-\(processText)-\(String(repeating: "0", count: max(0, 10 - number.utf8.count)))\(number)"
     }
 }

@@ -114,12 +114,7 @@ final class GatewayCall {
         if let edited = reading.body { body = edited }
         reading.body = nil
         held = isWhole ? nil : held
-        // A batch names models inside, each line its own.
-        let isBatch = target.path.lowercased().contains("batch") && reading.operation == nil
-        if let grant = caller.grant,
-            !grant.allows(model: reading.model)
-                || !grant.models.isEmpty && (isBatch || !grant.allows(model: reading.modelInBody ?? reading.model))
-        {
+        if let grant = caller.grant, !grant.models.isEmpty, !allows(reading, at: target, grant) {
             throw LatchkeyError(
                 .modelNotAllowed,
                 reading.model == nil
@@ -127,6 +122,13 @@ final class GatewayCall {
                     : "the access token is not for this model")
         }
         return Plan(target: target, provider: provider, caller: caller, keyName: name, reading: reading, at: began)
+    }
+
+    private func allows(_ reading: RequestReading, at target: GatewayTarget, _ grant: AccessGrant) -> Bool {
+        // A batch names models inside, each line its own.
+        let isBatch = reading.operation == nil && target.path.lowercased().contains("batch")
+        return !isBatch && grant.allows(model: reading.model)
+            && (reading.modelInBody == nil || grant.allows(model: reading.modelInBody))
     }
 
     private func exchange(_ plan: Plan) async throws {
@@ -182,9 +184,7 @@ final class GatewayCall {
             user: plan.caller.user, provider: plan.provider, name: plan.keyName,
             by: Caller(plan.caller.actor, requestID: requestID), for: .gateway)
         try checkIsWanted()
-        let destination = try Destination(
-            baseURL: resolved.credential.baseURL, provider: plan.provider, fields: resolved.credential.fields,
-            policy: gateway.resolver.vault.policy)
+        let destination = try gateway.destination(resolved.credential, plan.provider)
         let secret = SharedSecret(resolved.credential.secret.copy())
         attempt = Attempt(
             source: resolved.source, keyName: resolved.name, redactor: KeyRedactor(secret: secret.secret),

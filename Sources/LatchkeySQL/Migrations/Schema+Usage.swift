@@ -53,6 +53,7 @@ extension Schema {
     private static func usageEvents(_ dialect: SQLDialect, _ bytewise: String) -> String {
         // No AUTOINCREMENT on SQLite, which would write a second table for each event: that an id may be given again
         // after its event was deleted matters to nobody.
+        // The event's id stands first in its index: the gateway's ids count up, so what is written together lies together.
         let id = dialect == .sqlite ? "INTEGER PRIMARY KEY" : "BIGSERIAL PRIMARY KEY"
         return """
             CREATE TABLE usage_events (
@@ -78,7 +79,7 @@ extension Schema {
                 is_streamed BOOLEAN NOT NULL,
                 is_estimated BOOLEAN NOT NULL,
                 request_id VARCHAR(64),
-                UNIQUE (user_id, event_id)
+                UNIQUE (event_id, user_id)
             )
             """
     }

@@ -58,7 +58,16 @@ struct GatewayTargetTests {
             await code { try GatewayTarget("/gateway/openai/x?" + String(repeating: "a", count: 4096)) } == .unsafePath)
     }
 
-    @Test(arguments: ["/gateway/", "/gateway/?x", "/gateway/OpenAI/x", "/gateway/open_ai/x", "/gateway/open%61i/x"])
+    @Test(arguments: [
+        "/gateway/open%61i/x", "/gateway/openai/chat/%63ompletions", "/gateway/openai/%44eployments/x/y",
+        "/gateway/openai/a%7Eb", "/gateway/openai/a%2Db", "/gateway/openai/a%5Fb", "/gateway/openai/chat/completions;x",
+        "/gateway/openai/a;b=c/d", "/gateway/openai/a%3Bb",
+    ])
+    func `another spelling of a path is refused`(target: String) async {
+        #expect(await code { try GatewayTarget(target) } == .unsafePath)
+    }
+
+    @Test(arguments: ["/gateway/", "/gateway/?x", "/gateway/OpenAI/x", "/gateway/open_ai/x"])
     func `what can be no provider's id is not there`(target: String) async {
         let seen = await code { try GatewayTarget(target) }
         #expect(seen == .unknownProviderPath)
