@@ -32,19 +32,6 @@ struct KeyOptions: ParsableArguments {
     }
 }
 
-/// Opens the node, does the work, closes it whatever happened.
-private func withNode(_ common: CommonOptions, _ body: (Node) async throws -> Void) async throws {
-    try await reporting {
-        ProcessHardening.apply()
-        let node = try await Node.open(try await common.settings())
-        do { try await body(node) } catch {
-            await node.close()
-            throw error
-        }
-        await node.close()
-    }
-}
-
 /// One key as a line: what `status` shows, for a terminal.
 private func line(_ key: UserAPIKey, at now: Timestamp) -> String {
     let verdict = key.verdict(at: now)
@@ -66,7 +53,7 @@ extension KeysCommand {
         @OptionGroup var common: CommonOptions
 
         func run() async throws {
-            try await withNode(common) { node in
+            try await Node.with(common) { node in
                 let keys = try await node.vault.status(of: .user(try UserID(user)))
                 if keys.isEmpty { Console.note("no keys are stored for this user") }
                 for key in keys { Console.print(line(key, at: node.clock.now())) }
@@ -87,7 +74,7 @@ extension KeysCommand {
         @OptionGroup var common: CommonOptions
 
         func run() async throws {
-            try await withNode(common) { node in
+            try await Node.with(common) { node in
                 _ = try options.reference(node)
                 let key = try Console.readKey(prompt: "Key for \(options.user) at \(options.provider): ")
                 let request = SetKeyRequest(
@@ -108,7 +95,7 @@ extension KeysCommand {
         @OptionGroup var common: CommonOptions
 
         func run() async throws {
-            try await withNode(common) { node in
+            try await Node.with(common) { node in
                 let key = try await node.vault.validate(try options.reference(node), by: Caller(.cli))
                 Console.print(line(key, at: node.clock.now()))
             }
@@ -122,7 +109,7 @@ extension KeysCommand {
         @OptionGroup var common: CommonOptions
 
         func run() async throws {
-            try await withNode(common) { node in
+            try await Node.with(common) { node in
                 try await node.vault.remove(try options.reference(node), by: Caller(.cli))
                 Console.print("\(options.provider)/\(options.name)  deleted")
             }
