@@ -47,14 +47,12 @@ final class UsageQueue: Sendable {
         if isFirst { wake.yield() }
     }
 
-    /// The oldest, at most so many.
-    func take(_ most: Int) -> [Item] {
+    /// The oldest, in whole parts, at most so many of these.
+    func take(parts most: Int) -> [Item] {
         state.withLock { state in
-            guard !state.parts.isEmpty else { return [] }
-            let part = state.parts.removeFirst()
-            guard part.count > most else { return part }
-            state.parts.insert(Array(part.dropFirst(most)), at: 0)
-            return Array(part.prefix(most))
+            let taken = state.parts.prefix(most)
+            state.parts.removeFirst(taken.count)
+            return taken.count == 1 ? taken[0] : Array(taken.joined())
         }
     }
 
@@ -63,7 +61,10 @@ final class UsageQueue: Sendable {
     func putBack(_ items: [Item], last: Bool) {
         guard !items.isEmpty else { return }
         state.withLock { state in
-            if last { state.parts.append(items) } else { state.parts.insert(items, at: 0) }
+            let parts = stride(from: 0, to: items.count, by: partSize).map {
+                Array(items[$0..<min($0 + partSize, items.count)])
+            }
+            state.parts.insert(contentsOf: parts, at: last ? state.parts.count : 0)
             Self.trim(&state, mostParts)
         }
     }

@@ -28,6 +28,13 @@ package enum UsageEntry: Sendable, Equatable {
     /// Nobody settled it in time: it counts as used.
     case expire(UsageReservation)
 
+    package var user: UserID {
+        switch self {
+        case .event(let event, _): event.user
+        case .release(let reservation), .expire(let reservation): reservation.user
+        }
+    }
+
     package var reservation: UsageReservation? {
         switch self {
         case .event(_, let reservation): reservation

@@ -12,10 +12,30 @@ final class SQLiteConnection {
     /// A connection of our own, for reading.
     ///
     /// - Throws: `store_unavailable`.
-    init(readingFrom path: String) throws {
+    convenience init(readingFrom path: String) throws {
+        try self.init(opening: path, SQLITE_OPEN_READONLY)
+    }
+
+    /// A connection of our own to a file that is there and in WAL mode, for writing.
+    ///
+    /// - Throws: `store_unavailable`.
+    convenience init(writingTo path: String) throws {
+        try self.init(opening: path, SQLITE_OPEN_READWRITE)
+        for pragma in Self.pragmas { try run(SQLStatement(pragma, pragma), []) }
+    }
+
+    private static let pragmas = [
+        // A commit is on disk when it returns, also after a power cut.
+        "PRAGMA synchronous = FULL",
+        // Deleted rows are overwritten: a sealed key that its owner removed is not left in free pages.
+        "PRAGMA secure_delete = ON",
+        "PRAGMA foreign_keys = ON",
+    ]
+
+    private init(opening path: String, _ flags: Int32) throws {
         var handle: OpaquePointer?
-        // NOMUTEX: the lock around this connection is ours.
-        let status = sqlite3_open_v2(path, &handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nil)
+        // NOMUTEX: who may use this connection is settled by its owner.
+        let status = sqlite3_open_v2(path, &handle, flags | SQLITE_OPEN_NOMUTEX, nil)
         guard status == SQLITE_OK, let handle else {
             let error = SQLiteError.error(status, handle)
             sqlite3_close_v2(handle)
@@ -24,6 +44,13 @@ final class SQLiteConnection {
         sqlite3_busy_timeout(handle, 5000)
         self.handle = handle
         self.ownsHandle = true
+    }
+
+    /// Copies as much of the log into the file as can be copied without waiting for anybody. What cannot be is copied
+    /// another time.
+    func checkpoint() {
+        guard !isClosed else { return }
+        sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
     }
 
     /// Somebody else's connection, which outlives this object.

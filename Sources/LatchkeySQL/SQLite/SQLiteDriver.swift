@@ -13,7 +13,8 @@ package final class SQLiteDriver: SQLDriver {
     private let slow = DispatchQueue(label: "latchkey.sqlite.slow", attributes: .concurrent)
 
     private struct Writing {
-        let queue: DatabaseQueue
+        /// Makes the file and its tables; everything else is the writer's.
+        let migrations: DatabaseQueue
         let writer: SQLiteWriter
     }
 
@@ -27,10 +28,10 @@ package final class SQLiteDriver: SQLDriver {
         self.path = path
         do {
             let queue = try DatabaseQueue(path: path, configuration: Self.configuration)
-            // FULL: a commit is on disk when it returns, also after a power cut. Set here and not in the configuration,
+            // FULL: a migration is on disk when it returns, as every other commit. Set here and not in the configuration,
             // for GRDB sets NORMAL when it switches to WAL, after the configuration has been applied.
             try queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
-            writing = Writing(queue: queue, writer: try SQLiteWriter(queue: queue))
+            writing = Writing(migrations: queue, writer: try SQLiteWriter(path: path))
         } catch let error as DatabaseError {
             throw SQLiteError.error(error.extendedResultCode.rawValue, nil)
         }
@@ -107,7 +108,8 @@ package final class SQLiteDriver: SQLDriver {
         // SQLite empties the WAL when its last connection closes, and closes none that has open statements.
         try? await onSlowQueue { [readers, writing] in
             readers.close()
-            try writing?.writer.close()
+            writing?.writer.close()
+            try writing?.migrations.close()
         }
     }
 
@@ -160,7 +162,7 @@ extension SQLiteDriver {
     }
 
     package func migrate(_ migrations: [Migration]) async throws -> [Migration] {
-        let queue = try forWriting().queue
+        let queue = try forWriting().migrations
         return try await mappingErrors {
             try await queue.writeWithoutTransaction { database in
                 guard let handle = database.sqliteConnection else { throw Self.closed }

@@ -1,4 +1,4 @@
-import GRDB
+import Dispatch
 import LatchkeyCore
 import Synchronization
 
@@ -12,29 +12,35 @@ import Darwin
 /// an fsync, and a hundred audit events in it cost little more than one.
 ///
 /// Nobody is told "done" before the commit that holds their job is on disk.
-// SAFETY: `connection` is used on GRDB's serial writer queue only; `queue` and `pending` are Sendable.
+///
+/// A caller who has been alone for a while, on a disk that is quick, has one statement committed where it is: the ways
+/// to the writer's thread and back cost it more than the rest (decision 10).
+// SAFETY: `connection`, and `log` with it, is used by whoever set `isDraining`, one at a time: a mutex hands it on.
+// The rest is Sendable.
 final class SQLiteWriter: @unchecked Sendable {
-    private let queue: DatabaseQueue
+    private let queue = DispatchQueue(label: "latchkey.sqlite.writer", qos: .userInitiated)
     private let connection: SQLiteConnection
+    private let log: SQLiteLog
+    private let checkpoints: SQLiteCheckpoints
     private let pending = Mutex(Pending())
 
     private struct Pending {
         var jobs: [any WriteJob] = []
+        /// Whether somebody has the connection.
         var isDraining = false
         /// How many shared the last commit.
         var lastBatch = 0
+        /// How many commits in a row had one job and were quick; below zero after one that was slow.
+        var calm = 0
+        /// What was copied out of the log meanwhile leaves little to do: then the log can begin anew.
+        var mustCheckpoint = false
     }
 
-    init(queue: DatabaseQueue) throws {
-        self.queue = queue
-        let handle = queue.writeWithoutTransaction { database in
-            // A pointer is not Sendable; it only crosses this call.
-            UInt(bitPattern: database.sqliteConnection)
-        }
-        guard let handle = OpaquePointer(bitPattern: handle) else {
-            throw LatchkeyError(.storeUnavailable, "the database is closed")
-        }
-        connection = SQLiteConnection(borrowing: handle)
+    /// - Throws: `store_unavailable`.
+    init(path: String) throws {
+        connection = try SQLiteConnection(writingTo: path)
+        log = SQLiteLog(of: connection)
+        checkpoints = try SQLiteCheckpoints(path: path)
     }
 
     func run<R: Sendable>(
@@ -47,31 +53,66 @@ final class SQLiteWriter: @unchecked Sendable {
     }
 
     /// Closes the connection; jobs that come later are refused by it.
-    func close() throws {
-        queue.writeWithoutTransaction { _ in connection.close() }
-        try queue.close()
+    func close() {
+        checkpoints.close()
+        // Whoever has the connection now is let finish.
+        while !pending.withLock({ pending in
+            defer { pending.isDraining = true }
+            return !pending.isDraining
+        }) { usleep(Self.lingerMicroseconds) }
+        connection.close()
+        startDraining()
     }
 
     private func submit(_ job: any WriteJob) {
-        let mustStart = pending.withLock { pending in
+        let start: Start = pending.withLock { pending in
             pending.jobs.append(job)
-            defer { pending.isDraining = true }
-            return !pending.isDraining
+            guard !pending.isDraining else { return .later }
+            pending.isDraining = true
+            return pending.calm >= Self.calmCommits && job.isAtomic && !pending.mustCheckpoint ? .here : .onQueue
         }
-        if mustStart { queue.asyncWriteWithoutTransaction { _ in self.drain() } }
+        switch start {
+        case .later: break
+        case .onQueue: startDraining()
+        case .here: commitHere()
+        }
+    }
+
+    /// Who runs a job that was just given.
+    private enum Start { case later, onQueue, here }
+
+    private func startDraining() { queue.async { self.drain() } }
+
+    /// One commit on the caller's own thread. What came meanwhile is not the caller's to wait for.
+    private func commitHere() {
+        commit(take())
+        let isDone = pending.withLock { pending in
+            guard pending.jobs.isEmpty, !pending.mustCheckpoint else { return false }
+            pending.isDraining = false
+            return true
+        }
+        if !isDone { startDraining() }
     }
 
     private func drain() {
         while true {
             linger()
-            let jobs: [any WriteJob] = pending.withLock { pending in
-                defer { pending.jobs.removeAll(keepingCapacity: true) }
-                if pending.jobs.isEmpty { pending.isDraining = false } else { pending.lastBatch = pending.jobs.count }
-                return pending.jobs
+            let (jobs, mustCheckpoint): ([any WriteJob], Bool) = pending.withLock { pending in
+                defer { pending.mustCheckpoint = false }
+                if pending.jobs.isEmpty, !pending.mustCheckpoint { pending.isDraining = false }
+                return (Self.take(&pending), pending.mustCheckpoint)
             }
-            guard !jobs.isEmpty else { return }
-            commit(jobs)
+            if mustCheckpoint { finishCheckpoint() }
+            if !jobs.isEmpty { commit(jobs) } else if !mustCheckpoint { return }
         }
+    }
+
+    private func take() -> [any WriteJob] { pending.withLock { Self.take(&$0) } }
+
+    private static func take(_ pending: inout Pending) -> [any WriteJob] {
+        defer { pending.jobs.removeAll(keepingCapacity: true) }
+        if !pending.jobs.isEmpty { pending.lastBatch = pending.jobs.count }
+        return pending.jobs
     }
 
     /// Waits a moment for company, where there was some: with many callers at once a commit for each handful of them
@@ -86,15 +127,62 @@ final class SQLiteWriter: @unchecked Sendable {
 
     /// All jobs in one transaction; one that fails is undone alone.
     private func commit(_ jobs: [any WriteJob]) {
+        let began = ContinuousClock.now
         do {
             try connection.run(Self.begin, [])
             for job in jobs { try perform(job, isAlone: jobs.count == 1) }
             try connection.run(Self.commit, [])
+            note(jobs, took: ContinuousClock.now - began)
             for job in jobs { job.finish(nil) }
         } catch {
             if !connection.isOutsideTransaction { _ = try? connection.run(Self.rollback, []) }
+            note(jobs, took: .seconds(1))
             for job in jobs { job.finish(error) }
         }
+    }
+
+    private func note(_ jobs: [any WriteJob], took time: Duration) {
+        pending.withLock { pending in
+            if jobs.count > 1 {
+                pending.calm = min(pending.calm, 0)
+            } else if jobs[0].isAtomic {
+                // What a transaction of many statements takes says nothing about the disk.
+                pending.calm = Self.calm(after: time, pending.calm)
+            }
+        }
+        guard log.pages >= Self.checkpointPages else { return }
+        checkpoints.begin { [weak self] in self?.checkpointed() }
+    }
+
+    private static func calm(after time: Duration, _ calm: Int) -> Int {
+        if time > slow { return -calmAfterSlow }
+        return time > quick ? 0 : min(calm + 1, calmCommits)
+    }
+
+    /// Behind so many commits of one quick job each, the next is made where its caller is.
+    private static let calmCommits = 16
+    private static let calmAfterSlow = 1000
+    private static let quick: Duration = .microseconds(500)
+    private static let slow: Duration = .milliseconds(2)
+
+    // The log
+
+    /// 4 MiB, as SQLite's own default.
+    private static let checkpointPages: Int32 = 1000
+
+    private func checkpointed() {
+        let mustStart = pending.withLock { pending in
+            pending.mustCheckpoint = true
+            defer { pending.isDraining = true }
+            return !pending.isDraining
+        }
+        if mustStart { startDraining() }
+    }
+
+    /// Copies what was written while the rest was copied: with nothing left to copy the next commit begins the log anew.
+    private func finishCheckpoint() {
+        connection.checkpoint()
+        log.pages = 0
     }
 
     /// - Throws: only what ends the whole transaction. A job's own error stays with the job.

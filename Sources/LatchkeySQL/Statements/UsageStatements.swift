@@ -13,6 +13,14 @@ enum UsageStatements {
     /// Adds so many events, and says which were not there yet.
     static let inserts = [64, 8, 1].map { (rows: $0, statement: insert(rows: $0)) }
 
+    /// Adds one, unless it is there.
+    static let insertOne = SQLStatement(
+        "usage_events.insert_one",
+        """
+        INSERT INTO usage_events (\(columns)) VALUES (\((1...width).map { "$\($0)" }.joined(separator: ", ")))
+        ON CONFLICT (user_id, event_id) DO NOTHING
+        """, scope: .everyone)
+
     private static func insert(rows: Int) -> SQLStatement {
         let groups = (0..<rows).map { row in
             let marks = (1...width).map { "$\(row * width + $0)" }.joined(separator: ", ")
@@ -53,9 +61,22 @@ enum UsageStatements {
 // Sums
 extension UsageStatements {
     private static let sums = """
-        COUNT(*), SUM(COALESCE(input_tokens, 0)), SUM(COALESCE(output_tokens, 0)), SUM(COALESCE(cached_tokens, 0)), \
-        SUM(COALESCE(cost, 0)), SUM(CASE WHEN \(isUnpriced) THEN 1 ELSE 0 END)
+        COUNT(*), \(sum("input_tokens")), \(sum("output_tokens")), \(sum("cached_tokens")), \
+        \(sum("cost")), SUM(CASE WHEN \(isUnpriced) THEN 1 ELSE 0 END)
         """
+
+    /// A sum that never overflows, which would be an error on SQLite: each half of a number is summed by itself, and where
+    /// both together do not fit it is the highest number. NULL over no rows.
+    static func sum(_ terms: String...) -> String {
+        func sum(_ part: String) -> String {
+            let parts = terms.map { "(COALESCE(\($0), 0) \(part))" }
+            return "CAST(SUM(\(parts.joined(separator: " + "))) AS BIGINT)"
+        }
+        let (high, low) = (sum(">> 32"), sum("& 4294967295"))
+        return """
+            CASE WHEN \(high) + (\(low) >> 32) > 2147483647 THEN 9223372036854775807 ELSE (\(high) << 32) + \(low) END
+            """
+    }
 
     private static let isUnpriced = "cost IS NULL AND COALESCE(input_tokens, output_tokens) IS NOT NULL"
 

@@ -6,6 +6,7 @@ import LatchkeyCore
 struct UsageWriting {
     private let counting: BudgetCounting
     private let transaction: any SQLTransaction
+    private let dialect: SQLDialect
     private let now: Timestamp
     private var ended: [CountedUsage] = []
     private var undone: [CountedUsage] = []
@@ -14,6 +15,7 @@ struct UsageWriting {
     init(_ transaction: any SQLTransaction, _ dialect: SQLDialect, at now: Timestamp) {
         counting = BudgetCounting(transaction: transaction, dialect: dialect)
         self.transaction = transaction
+        self.dialect = dialect
         self.now = now
     }
 
@@ -68,6 +70,22 @@ struct UsageWriting {
 
     /// - Returns: how many were not there.
     private mutating func insert(_ events: [UsageEvent]) throws -> Int {
+        dialect == .sqlite ? try insertOneByOne(events) : try insertTogether(events)
+    }
+
+    /// A statement costs no way here, and its count says whether the event is new.
+    private mutating func insertOneByOne(_ events: [UsageEvent]) throws -> Int {
+        var count = 0
+        for event in events {
+            let event = event.bounded
+            guard try transaction.execute(UsageStatements.insertOne, UsageEventRow.values(event)) == 1 else { continue }
+            count += 1
+            added.append(CountedUsage(event))
+        }
+        return count
+    }
+
+    private mutating func insertTogether(_ events: [UsageEvent]) throws -> Int {
         var byID: [EventID: UsageEvent] = [:]
         for event in events {
             let id = EventID(user: event.user.bytes, id: event.id)
