@@ -153,10 +153,10 @@ class TestStatuses:
 
     @pytest.mark.parametrize("method, status", [("GET", 304), ("HEAD", 200)])
     def test_nor_where_it_breaks_the_rules_of_http_2(self, who, line, method, status):
-        """The connection may end with it."""
+        """That ends the call to the provider; the caller's answer was whole with its head."""
         line.send(call(who, method, f"/odd/{status}"))
         assert line.answer(method).status == status
-        assert line.is_closed()
+        assert_next_is_right(line, who)
 
 
 class TestLengthsAndEncodings:

@@ -223,12 +223,6 @@ class TestTheConnection:
         [exchange] = provider.seen(tag)
         wait_until(lambda: exchange.ending == "cancelled", 5, "the call is given up")
 
-    def test_one_of_http_1_0_gets_what_it_can_read(self, line, who):
-        line.send(call(who, "GET", "/sized/100", ("Connection", "close")).replace(b"HTTP/1.1", b"HTTP/1.0", 1))
-        answer = line.answer()
-        assert (answer.status, len(answer.body), answer.headers["content-length"]) == (200, 100, "100")
-        assert line.is_closed()
-
     @pytest.mark.parametrize("kind", ["stream", "hold"])
     def test_a_caller_who_goes_away_with_requests_waiting(self, service, who, provider, kind):
         """What was not begun is not begun."""
@@ -240,6 +234,67 @@ class TestTheConnection:
         [exchange] = provider.seen(tag)
         wait_until(lambda: exchange.ending == "cancelled", 5, "the call is given up")
         assert exchange.ended_at and provider.seen(later) == []
+
+
+class TestOneOfHTTP10:
+    """It knows no chunks: what has no length ends with the connection."""
+
+    def ask(self, line: Conversation, asked: bytes) -> tuple[str, dict, bytes]:
+        """The first line, the fields, and everything up to the end of the connection."""
+        line.send(asked.replace(b"HTTP/1.1", b"HTTP/1.0", 1))
+        head, _, body = to_the_end(line).partition(b"\r\n\r\n")
+        first, *lines = head.decode("latin-1").split("\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (each.partition(":") for each in lines)}
+        assert first.startswith("HTTP/1.0 "), first
+        assert headers["connection"] == "close" and "transfer-encoding" not in headers
+        return first, headers, body
+
+    @pytest.mark.parametrize("fields", [(), (("Connection", "keep-alive"),)], ids=["bare", "keep-alive"])
+    def test_an_answer_with_a_length(self, line, who, fields):
+        first, headers, body = self.ask(line, call(who, "GET", "/sized/100", *fields))
+        assert (first, headers["content-length"], body) == ("HTTP/1.0 200 OK", "100", b"x" * 100)
+
+    def test_a_stream(self, line, who):
+        tag = new_tag()
+        _, headers, body = self.ask(line, call(who, "POST", f"/stream/{tag}/20/5", body=b"{}"))
+        assert "content-length" not in headers
+        assert body == b"".join(b"data: [%b#%d]\n\n" % (tag.encode(), place) for place in range(20))
+
+    @pytest.mark.parametrize("path", ["/sized/100", "/stream/tag-x/3"])
+    def test_head(self, line, who, path):
+        assert self.ask(line, call(who, "HEAD", path))[2] == b""
+
+    def test_a_refusal(self, line, who):
+        first, headers, body = self.ask(line, call(who, "GET", "/sized/1", ("Latchkey-Key", "there-is-none")))
+        assert first == "HTTP/1.0 404 Not Found" and int(headers["content-length"]) == len(body) > 0
+
+    def test_what_is_not_the_gateways(self, line):
+        assert b"status" in self.ask(line, health())[2]
+
+    def test_gets_no_leave_to_send(self, line, who):
+        """There was no 100 in that version."""
+        body = b'"abc"'
+        asked = call(who, "POST", "/echo", ("Expect", "100-continue"), ("Content-Type", "application/json"), body=body)
+        first, _, answer = self.ask(line, asked)
+        assert first == "HTTP/1.0 200 OK" and json.loads(answer)["sha256"] == hashlib.sha256(body).hexdigest()
+
+    def test_what_stands_behind_it_is_not_begun(self, line, who, provider):
+        later = new_tag()
+        first, _, body = self.ask(line, call(who, "GET", "/sized/5") + call(who, "GET", f"/stream/{later}/1"))
+        assert body == b"xxxxx" and provider.seen(later) == []
+
+    def test_an_answer_before_the_upload_is_through(self, line, who):
+        asked = call(who, "POST", "/early/413", FORM, body=bytes(200_000)).replace(b"HTTP/1.1", b"HTTP/1.0", 1)
+        line.send_what_is_taken(asked)
+        head, _, body = to_the_end(line).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.0 413 ") and json.loads(body)["error"]["code"] == "413"
+
+
+def to_the_end(line: Conversation) -> bytes:
+    """Everything until the other side closes."""
+    while data := line.socket.recv(65_536):
+        line.rest += data
+    return line.rest
 
 
 class TestBodies:
@@ -374,13 +429,20 @@ class TestMethodsAndStatuses:
 
     @pytest.mark.parametrize("path", ["/sized/1000", "/stream/tag-x/5", "/nothing-here"])
     def test_head(self, line, who, path):
-        """The head alone, and what comes behind it is the next answer; without a length nothing comes behind it."""
+        """The head alone, with a length or without; what comes behind it is the next answer."""
         line.send(call(who, "HEAD", path))
         answer = line.answer("HEAD")
         assert answer.status == (404 if "nothing" in path else 200)
         assert "sized" not in path or answer.headers["content-length"] == "1000"
-        assert (answer.headers.get("connection") == "close") == ("content-length" not in answer.headers)
-        assert answer.headers.get("connection") == "close" or goes_on(line)
+        assert answer.headers.get("connection") != "close" and goes_on(line)
+
+    def test_several_heads_and_others_in_one_write(self, line, who):
+        methods = ["HEAD", "GET", "HEAD", "HEAD", "GET"]
+        line.send(b"".join(call(who, method, "/stream/tag-x/3") for method in methods))
+        for method in methods:
+            answer = line.answer(method)
+            assert (answer.status, len(NUMBERED.findall(answer.body.decode()))) == (200, 3 * (method == "GET"))
+        assert goes_on(line)
 
     def test_head_that_is_refused(self, line, who):
         line.send(call(who, "HEAD", "/sized/5", ("Latchkey-Key", "there-is-none")))

@@ -13,6 +13,7 @@ import pytest
 import requests
 
 import expect
+from conversation import Conversation, request
 from certificates import DAY, NOW, Certificate, outdated
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from gateway import Caller, caller, new_tag
@@ -25,6 +26,7 @@ from upstream_actions import Seen
 LOOPS = os.cpu_count() or 1
 BOTH = ("h2", "http/1.1")
 HANDSHAKE_SECONDS = 10
+SHARE = 8  # of the 16 connections to a provider that takes one call on each, for each loop
 BAD_CERTIFICATES = (
     "wrong-name",
     "longer-name",
@@ -96,7 +98,9 @@ def add_good(house: House):
     }
     for name, context in contexts.items():
         house.add(name, Upstream(context))
-    house.add("one", Upstream(good.context(house.folder, alpn=BOTH), most_streams=1))
+    for name in ("one", "one-each"):
+        house.add(name, Upstream(good.context(house.folder, alpn=BOTH), most_streams=1))
+    house.add("changing", Upstream(good.context(house.folder, alpn=BOTH)))
     house.add("number", Upstream(house.authority.issue("127.0.0.1").context(house.folder)), host="127.0.0.1")
     tls12 = good.context(house.folder, alpn=BOTH)
     tls12.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -125,6 +129,7 @@ def add_bad(house: House):
         house.add(name, Upstream(outdated(leaf.context(house.folder), version)))
     house.add("plain", Bare(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"))
     house.add("mute", Bare())
+    house.add("hushed", Bare())
 
 
 @pytest.fixture(scope="module")
@@ -222,6 +227,18 @@ class TestWhoIsBelieved:
         assert HANDSHAKE_SECONDS - 1 <= time.monotonic() - begun < HANDSHAKE_SECONDS + 3
         assert mute.accepted == 2 and who.key.encode() not in bytes(mute.received)
         wait_until(lambda: mute.open == set(), 2, "no connection is left behind")
+
+    def test_a_connection_that_nobody_waits_for_is_not_made(self, service, provider):
+        who, hushed = caller(service, "hushed"), provider["hushed"]
+
+        async def leave():
+            stream = await Stream.open(who, "/echo", b"{}")
+            await until(lambda: hushed.open, 5, "the connection")
+            stream.leave()
+            await until(lambda: not hushed.open, 1, "the end of it")
+
+        asyncio.run(leave())
+        assert hushed.accepted == 1
 
     def test_a_closed_port(self, service):
         who, begun = caller(service, "closed"), time.monotonic()
@@ -372,6 +389,17 @@ class TestHTTP2:
             assert (answer.status_code, answer.content, answer.headers["x-said"]) == (status, b"", str(status))
 
 
+    @pytest.mark.parametrize("method, status", [("HEAD", "200"), ("GET", "204"), ("GET", "304")])
+    def test_a_body_where_there_can_be_none_goes_no_further(self, http2, who, method, status):
+        """With HTTP/2 it is framed, and the next answer is not begun with it."""
+        with Conversation(who.service.port) as line:
+            for _ in range(2):
+                line.send(request(method, f"/gateway/http2/odd/{status}", ("Authorization", f"Bearer {who.token}")))
+                answer = line.answer(method)
+                assert answer.status == int(status) and answer.headers.get("connection") != "close"
+            line.send(request("GET", "/healthz"))
+            assert b"status" in line.answer().body and line.rest == b""
+
     def test_what_comes_before_the_answer_is_not_the_answer(self, http2, who):
         """103, twice."""
         answer = ask(who, "/interim")
@@ -456,6 +484,68 @@ class TestConnectionsThatEnd:
         for tag, answer in zip(tags, answers, strict=True):
             assert NUMBERED.findall(answer.text) == [(tag, str(place)) for place in range(5)]
         assert one.most_at_once and set(one.most_at_once.values()) == {1}
+
+    def test_more_calls_than_one_connection_takes_use_further_ones(self, service, provider):
+        """None of them is answered before all of them are there."""
+        who, tag, count = caller(service, "one-each"), new_tag(), 12
+        with ThreadPoolExecutor(count) as pool:
+            answers = list(pool.map(lambda _: ask(who, f"/meet/{tag}/{count}"), range(count)))
+        assert [answer.status_code for answer in answers] == [200] * count
+        assert set(provider["one-each"].most_at_once.values()) == {1}
+
+    def test_one_user_does_not_get_them_all(self, service, provider):
+        who, other, one = caller(service, "one-each"), caller(service, "one-each"), provider["one-each"]
+        tag, count = new_tag(), 4 * SHARE * LOOPS
+        with ThreadPoolExecutor(count) as pool:
+            held = [pool.submit(ask, who, f"/hold/{tag}") for _ in range(count)]
+            wait_until(lambda: len(one.seen(tag)) == SHARE * LOOPS, 5, "as many as one user may")
+            begun = time.monotonic()
+            assert [ask(other, "/echo").status_code for _ in range(2 * LOOPS)] == [200] * 2 * LOOPS
+            assert time.monotonic() - begun < 2
+            wait_until(lambda: sum(future.done() for future in held) == 3 * SHARE * LOOPS, 10, "the others give up")
+            late = [future.result() for future in held if future.done()]
+            one.release(tag)
+            statuses = [future.result().status_code for future in held]
+        assert (statuses.count(200), statuses.count(503)) == (SHARE * LOOPS, 3 * SHARE * LOOPS)
+        for answer in late:
+            expect.problem(answer, 503, "too_busy")
+            assert int(answer.headers["Retry-After"]) >= 1
+
+    def test_one_that_is_in_line_gets_what_comes_free(self, service, provider):
+        who, one, tag, later = caller(service, "one-each"), provider["one-each"], new_tag(), new_tag()
+        with ThreadPoolExecutor(2 * SHARE * LOOPS) as pool:
+            held = [pool.submit(ask, who, f"/hold/{tag}") for _ in range(SHARE * LOOPS)]
+            wait_until(lambda: len(one.seen(tag)) == SHARE * LOOPS, 5, "as many as one user may")
+            waiting = [pool.submit(ask, who, f"/hold/{later}") for _ in range(LOOPS)]
+            for _ in range(LOOPS):
+                assert ask(caller(service, "one-each"), "/echo").status_code == 200
+            assert one.seen(later) == []
+            one.release(tag)
+            one.release(later)
+            assert [future.result().status_code for future in held + waiting] == [200] * (SHARE + 1) * LOOPS
+
+    def test_the_provider_may_change_how_many_it_takes(self, service, provider):
+        who, changing = caller(service, "changing"), provider["changing"]
+        warm(who, changing)
+        changing.limit(2)
+        count = 8
+        for _ in range(4 * LOOPS):
+            assert ask(who, "/echo").status_code == 200
+        changing.most_at_once.clear()
+        self.meet(who, count)
+        assert max(changing.most_at_once.values()) <= 2
+        changing.limit(100)
+        for _ in range(4 * LOOPS):
+            assert ask(who, "/echo").status_code == 200
+        before = changing.accepted
+        self.meet(who, 4 * count)
+        assert changing.accepted == before and max(changing.most_at_once.values()) > 2
+
+    def meet(self, who: Caller, count: int):
+        tag = new_tag()
+        with ThreadPoolExecutor(count) as pool:
+            answers = list(pool.map(lambda _: ask(who, f"/meet/{tag}/{count}"), range(count)))
+        assert [answer.status_code for answer in answers] == [200] * count
 
     def test_one_that_waits_for_its_turn_may_leave(self, service, provider):
         """Behind a stream that does not end, on a connection that takes one at a time."""

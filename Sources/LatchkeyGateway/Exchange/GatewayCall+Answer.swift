@@ -22,8 +22,6 @@ struct Answer {
     var mayHaveBody: Bool { status != 204 && status != 304 }
     /// Over a connection that had served before.
     var wasReused = false
-    /// Its end can be told by the connection's end only.
-    var needsClose = false
     var bytes = 0
     var firstByteAt: NIODeadline?
     var isStreamed = false
@@ -32,6 +30,8 @@ struct Answer {
 }
 
 extension GatewayCall: UpstreamReceiver {
+    func upstreamWaits(_ wait: any UpstreamWait) { self.wait = wait }
+
     func upstreamHead(_ head: HTTPResponseHead) {
         lastActivity = .now()
         // What is no status of a final answer is no answer: the types behind this even trap on some.
@@ -79,7 +79,8 @@ extension GatewayCall: UpstreamReceiver {
             answer.isLost = true
             return conclude(.failed(Self.error(failure)))
         }
-        // A stream that was cut must not look as if it had come to its end.
+        // A stream that was cut must not look as if it had come to its end. Where there is no body nothing was cut.
+        if !hasAnswerBody { end() }
         conclude(.answered)
     }
 
@@ -115,8 +116,6 @@ extension GatewayCall {
         if lengths.count == 1, !answer.meter.changesLength {
             fields[.contentLength] = String(lengths[0])
         }
-        // The encoder does not know that this is the answer to a HEAD: without a length it would write a last chunk.
-        answer.needsClose = request.method == .head && fields[.contentLength] == nil
         write(HTTPResponse(status: .init(code: Int(head.status.code)), headerFields: fields))
     }
 
@@ -127,7 +126,7 @@ extension GatewayCall {
             response.headerFields[.latchkeyKey] = attempt.keyName.text
         }
         gateway.edge.finish(&response, for: request, requestID: requestID)
-        if wantsClose || answer.needsClose || !hasWholeRequest { response.headerFields[.connection] = "close" }
+        if wantsClose || !hasWholeRequest { response.headerFields[.connection] = "close" }
         answer.isBegun = true
         forgetBody()
         handler.write(.head(response))
@@ -139,9 +138,11 @@ extension GatewayCall {
         writeBody(passed)
     }
 
+    private var hasAnswerBody: Bool { request.method != .head && answer.mayHaveBody }
+
     private func writeBody(_ bytes: ByteBuffer) {
         // An answer without a body has no framing either: bytes behind it would be taken for the next answer.
-        guard bytes.readableBytes > 0, request.method != .head, answer.mayHaveBody else { return }
+        guard bytes.readableBytes > 0, hasAnswerBody else { return }
         handler.write(.body(bytes))
         if !channel.isWritable { upstream?.setReading(false) }
     }
@@ -175,6 +176,7 @@ extension GatewayCall {
         isOver = true
         upstream?.cancel()
         upstream = nil
+        wait.take()?.cancel()
         wholeBody.take()?.resume(throwing: CancellationError())
         conclude(.callerIsGone)
     }

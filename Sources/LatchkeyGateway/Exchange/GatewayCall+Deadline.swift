@@ -29,6 +29,8 @@ extension GatewayCall {
                 throwing: LatchkeyError(.requestTimeout, "the request took too long to arrive"))
         }
         guard !answer.isBegun else { return conclude(.answered) }
+        // What it waits for comes behind the conclusion.
+        defer { wait.take()?.cancel() }
         conclude(
             .failed(
                 isCallersTurn

@@ -34,6 +34,8 @@ final class GatewayCall {
 
     var attempt: Attempt?
     var upstream: (any UpstreamCall)?
+    /// While no connection is free.
+    var wait: (any UpstreamWait)?
     var outcome: CheckedContinuation<Outcome, Never>?
     private var concluded: Outcome?
     var answer = Answer()
@@ -182,7 +184,7 @@ final class GatewayCall {
         let resolver = tried.isEmpty ? gateway.resolver : gateway.resolver.ownKeysOnly
         let resolved = try await resolver.resolve(
             user: plan.caller.user, provider: plan.provider, name: plan.keyName,
-            by: Caller(plan.caller.actor, requestID: requestID), for: .gateway)
+            by: Caller(plan.caller.actor, requestID: requestID, tokenID: plan.caller.grant?.id), for: .gateway)
         try checkIsWanted()
         let destination = try gateway.destination(resolved.credential, plan.provider)
         let secret = SharedSecret(resolved.credential.secret.copy())
@@ -195,10 +197,10 @@ final class GatewayCall {
                 shape: plan.provider.usage, contentType: nil, hidesUsageChunk: plan.reading.hidesUsageChunk),
             shape: plan.provider.usage, hidesUsageChunk: plan.reading.hidesUsageChunk)
         let head = outgoingHead(plan, destination, resolved.credential.fields, secret)
-        let outcome = try await ask(head, destination, isFresh: false)
+        let outcome = try await ask(head, destination, plan.caller.user, isFresh: false)
         guard case .failed = outcome, answer.isLost, answer.wasReused, isRepeatable else { return outcome }
         answer.isLost = false
-        return try await ask(head, destination, isFresh: true)
+        return try await ask(head, destination, plan.caller.user, isFresh: true)
     }
 
     /// What may be sent again when a kept connection turns out to be closed: what changes nothing (RFC 9110, section
@@ -206,13 +208,14 @@ final class GatewayCall {
     private var isRepeatable: Bool { !hasBody && (request.method == .get || request.method == .head) }
 
     private func ask(
-        _ head: HTTPRequestHead, _ destination: Destination, isFresh: Bool
+        _ head: HTTPRequestHead, _ destination: Destination, _ user: UserID, isFresh: Bool
     ) async throws -> Outcome {
         concluded = nil
         lastActivity = .now()
         do {
             let upstream = try await gateway.upstream.call(
-                head, to: destination, receiver: self, on: loop, isFresh: isFresh)
+                head, to: destination, of: user, receiver: self, on: loop, isFresh: isFresh)
+            wait = nil
             guard !isOver else {
                 upstream.cancel()
                 return .callerIsGone
@@ -221,6 +224,10 @@ final class GatewayCall {
             answer.wasReused = upstream.isReused
         } catch let failure as UpstreamFailure {
             throw Self.error(failure)
+        } catch let error as CancellationError {
+            // By the caller's going away, or by a deadline.
+            guard let concluded else { throw error }
+            return concluded
         }
         lastActivity = .now()
         answer.wasAsked = true
@@ -249,7 +256,7 @@ final class GatewayCall {
 
     private func finish() {
         forgetBody()
-        let isReusable = !isOver && hasWholeRequest && answer.isComplete && !wantsClose && !answer.needsClose
+        let isReusable = !isOver && hasWholeRequest && answer.isComplete && !wantsClose
         isOver = true
         intake = .dropping
         handler.finished(self, isReusable: isReusable)

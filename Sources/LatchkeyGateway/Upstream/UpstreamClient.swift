@@ -1,3 +1,4 @@
+package import LatchkeyCore
 package import NIOCore
 package import NIOHTTP1
 
@@ -8,13 +9,15 @@ package protocol UpstreamClient: Sendable {
     /// Finds or opens a connection and sends the head.
     ///
     /// - Parameters:
-    ///   - receiver: told of the answer, on `loop`, until its end or its failure; nothing after either.
+    ///   - user: whose call it is: one user cannot take all connections.
+    ///   - receiver: told of the answer, on `loop`, until its end or its failure; nothing after either. Where no
+    ///     connection is free it is told that first.
     ///   - loop: the loop this is called on.
     ///   - isFresh: over a new connection, for a call whose kept one turned out to be closed.
-    /// - Throws: `UpstreamFailure` when nothing was sent.
+    /// - Throws: `UpstreamFailure` when nothing was sent; `CancellationError` when the wait was ended.
     func call(
-        _ head: HTTPRequestHead, to destination: Destination, receiver: any UpstreamReceiver, on loop: any EventLoop,
-        isFresh: Bool
+        _ head: HTTPRequestHead, to destination: Destination, of user: UserID, receiver: any UpstreamReceiver,
+        on loop: any EventLoop, isFresh: Bool
     ) async throws -> any UpstreamCall
 
     /// Ends idle connections, for the end of the service.
@@ -39,8 +42,16 @@ package protocol UpstreamCall: AnyObject {
     func giveUp()
 }
 
+/// A call that waits for a connection.
+package protocol UpstreamWait: AnyObject {
+    /// Nobody wants the call any more: its connection is not dialled to the end.
+    func cancel()
+}
+
 /// The receiving side of one call.
 package protocol UpstreamReceiver: AnyObject {
+    /// A connection has to be dialled or to come free; not told where there is one at once.
+    func upstreamWaits(_ wait: any UpstreamWait)
     func upstreamHead(_ head: HTTPResponseHead)
     func upstreamBody(_ bytes: ByteBuffer)
     /// What has come in one read has been told: a good moment to pass it on.

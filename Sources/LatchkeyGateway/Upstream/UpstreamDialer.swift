@@ -14,21 +14,32 @@ struct UpstreamDialer: Sendable {
 
     enum Connection: Sendable {
         case http1(any Channel)
-        case http2(any Channel, NIOHTTP2Handler.StreamMultiplexer)
+        case http2(any Channel, NIOHTTP2Handler.StreamMultiplexer, NIOLoopBound<HTTP2Watcher>)
+
+        var channel: any Channel {
+            switch self {
+            case .http1(let channel), .http2(let channel, _, _): channel
+            }
+        }
     }
 
-    /// - Throws: `UpstreamFailure`.
-    func dial(_ destination: Destination, addresses: [SocketAddress], on loop: any EventLoop) async throws -> Connection
-    {
+    /// - Parameter lookUp: finds the addresses before a deadline.
+    /// - Throws: `UpstreamFailure`, or what `lookUp` throws.
+    func dial(
+        _ destination: Destination, as dial: UpstreamDial, on loop: any EventLoop,
+        lookUp: (NIODeadline) async throws -> [SocketAddress]
+    ) async throws -> Connection {
         var failure = UpstreamFailure.noAddress
         let end = NIODeadline.now() + timeout
+        // A name server that does not answer leaves nothing to dial, and the caller knows it sooner.
+        let addresses = try await lookUp(.now() + .nanoseconds(timeout.nanoseconds / 2))
         for (index, address) in addresses.enumerated() {
             guard NIODeadline.now() < end else { throw UpstreamFailure.connectTimeout }
             // One of several that does not answer leaves time for the next.
             let isLast = index == addresses.count - 1
             let deadline = isLast ? end : min(end, .now() + .nanoseconds(timeout.nanoseconds / 3))
             do {
-                return try await dial(destination, address, before: deadline, on: loop)
+                return try await self.dial(destination, address, as: dial, before: deadline, on: loop)
             } catch let error as UpstreamFailure where failure != .certificate {
                 failure = error
             } catch {}
@@ -37,7 +48,8 @@ struct UpstreamDialer: Sendable {
     }
 
     private func dial(
-        _ destination: Destination, _ address: SocketAddress, before deadline: NIODeadline, on loop: any EventLoop
+        _ destination: Destination, _ address: SocketAddress, as dial: UpstreamDial, before deadline: NIODeadline,
+        on loop: any EventLoop
     ) async throws -> Connection {
         let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(deadline - .now())
@@ -49,9 +61,11 @@ struct UpstreamDialer: Sendable {
                 .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 4096, maximum: 32 * 1024)
             )
         let watch = NIOLoopBound(HandshakeWatch(), eventLoop: loop)
+        let dial = NIOLoopBound(dial, eventLoop: loop)
         do {
             let (channel, negotiated) = try await bootstrap.connect(to: address) { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    try dial.value.begin(channel)
                     let negotiated = try self.configure(channel, destination)
                     try channel.pipeline.syncOperations.addHandler(watch.value)
                     return (channel, negotiated)
@@ -108,8 +122,10 @@ struct UpstreamDialer: Sendable {
             mode: .client, eventLoop: channel.eventLoop, connectionConfiguration: configuration.connection,
             streamConfiguration: configuration.stream
         ) { pushed in pushed.close() }
-        try channel.pipeline.syncOperations.addHandler(handler)
-        return .http2(channel, try handler.syncMultiplexer())
+        let watcher = HTTP2Watcher()
+        try channel.pipeline.syncOperations.addHandlers(handler, watcher)
+        let bound = NIOLoopBound(watcher, eventLoop: channel.eventLoop)
+        return .http2(channel, try handler.syncMultiplexer(), bound)
     }
 
     private static func failure(_ error: any Error, after deadline: NIODeadline) -> UpstreamFailure {
@@ -122,6 +138,33 @@ struct UpstreamDialer: Sendable {
         case NIOSSLError.handshakeFailed(let cause) where "\(cause)".contains("CERTIFICATE_VERIFY_FAILED"): .certificate
         default: NIODeadline.now() >= deadline ? .connectTimeout : .unreachable
         }
+    }
+}
+
+/// A connection that is being made.
+final class UpstreamDial {
+    /// Who waits for it; nil when another has come free meanwhile.
+    var waiter: UpstreamWaiter?
+    /// No other connection takes the call: not one of several that were begun before it was known what they would be.
+    let isNeeded: Bool
+    private var channel: (any Channel)?
+    private(set) var isCancelled = false
+
+    init(for waiter: UpstreamWaiter, isNeeded: Bool) {
+        self.waiter = waiter
+        self.isNeeded = isNeeded
+    }
+
+    /// - Throws: when it has been cancelled before.
+    func begin(_ channel: any Channel) throws {
+        guard !isCancelled else { throw CancellationError() }
+        self.channel = channel
+    }
+
+    /// Whatever it is at: the name, the connection or the handshake.
+    func cancel() {
+        isCancelled = true
+        channel?.close(promise: nil)
     }
 }
 

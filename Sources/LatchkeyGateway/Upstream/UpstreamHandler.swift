@@ -1,3 +1,4 @@
+import LatchkeyCore
 import NIOCore
 import NIOHTTP1
 
@@ -21,6 +22,8 @@ final class UpstreamHandler: ChannelInboundHandler, UpstreamCall {
     private var isReading = true
     private var calls = 0
     private(set) var idleSince = NIODeadline.now()
+    /// Whose call it is, from when the connection is given to one until that is over.
+    var user: UserID?
 
     init(
         isMultiplexed: Bool, onIdle: @escaping (UpstreamHandler) -> Void,
@@ -117,6 +120,7 @@ extension UpstreamHandler {
     private func complete(_ receiver: any UpstreamReceiver, _ context: ChannelHandlerContext) {
         answerIsComplete = true
         self.receiver = nil
+        user = nil
         setReading(true)
         if isMultiplexed || !keepsAlive || !requestIsSent || !context.channel.isActive {
             // An answer that came before the request was through: the rest of the request has nowhere to go.
