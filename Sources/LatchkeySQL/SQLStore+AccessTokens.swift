@@ -88,13 +88,18 @@ extension SQLStore: AccessTokenStore {
     private func announce(_ id: String) { driver.changes?.announce(Self.change + id) }
 
     package func observeAccessTokens(_ body: @escaping @Sendable (String?) -> Void) {
+        observeChanges(after: Self.change, body)
+    }
+
+    /// What is announced with this beginning, without it; nil when something may have been missed.
+    func observeChanges(after beginning: String, _ body: @escaping @Sendable (String?) -> Void) {
         // As with rows of keys: a command that runs for a moment has nobody to listen for.
         guard rows != nil else { return }
         driver.changes?.observe(
             SQLChangeObserver(
                 changed: { change in
-                    guard change.hasPrefix(Self.change) else { return }
-                    body(String(change.dropFirst(Self.change.count)))
+                    guard change.hasPrefix(beginning) else { return }
+                    body(String(change.dropFirst(beginning.count)))
                 },
                 missed: { body(nil) }))
     }

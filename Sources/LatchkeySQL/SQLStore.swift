@@ -5,6 +5,8 @@ package import LatchkeyCrypto
 package struct SQLStore: Store {
     package let driver: any SQLDriver
     let rows: SealedRowCache?
+    /// For reads that may take a moment: few at once, so that they leave room for the rest.
+    let aside = ConcurrencyLimiter(limit: 2)
 
     /// - Parameter remembersRows: for a service: rows that are handed out again and again are kept, sealed, and what
     ///   other nodes change is listened to.
@@ -207,6 +209,10 @@ extension SQLStore {
             rows.append((row.integer(KeyRow.idColumn) ?? 0, KeyRow.decode(row, of: nil, table: table)))
         }
         return rows
+    }
+
+    static func ordered(_ references: [KeyReference]) -> [KeyReference] {
+        references.sorted { order($0).lexicographicallyPrecedes(order($1)) }
     }
 
     private static func order(_ reference: KeyReference) -> [UInt8] {

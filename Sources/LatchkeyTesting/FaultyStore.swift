@@ -5,7 +5,8 @@ import Synchronization
 /// A store in front of another one that fails where a test says so, and remembers what it was asked to do.
 package final class FaultyStore: Store {
     package enum Call: Sendable, Hashable, CaseIterable {
-        case key, keys, put, recordCheck, postponeCheck, delete, deleteAll, keysDue, recordUse, append, events, setting,
+        case key, keys, put, rewrite, recordCheck, postponeCheck, delete, deleteAll, keysDue, recordUse, append, events,
+            setting,
             setSetting
         case fact, setFact, keyset, initializeKeyset, ping, keyCount, walk, lease
     }
@@ -57,6 +58,14 @@ package final class FaultyStore: Store {
     ) async throws -> UserAPIKey {
         try enter(.put)
         return try await inner.put(reference, unless: fact, event: event, make: make)
+    }
+
+    package func rewrite(
+        _ first: KeyReference, _ second: KeyReference, events: [AuditEvent],
+        make: @escaping @Sendable (UserAPIKey?, UserAPIKey?) throws -> KeyPair
+    ) async throws -> KeyPair {
+        try enter(.rewrite)
+        return try await inner.rewrite(first, second, events: events, make: make)
     }
 
     package func recordCheck(

@@ -77,6 +77,33 @@ package final class ModelStore: Store {
         }
     }
 
+    package func rewrite(
+        _ first: KeyReference, _ second: KeyReference, events: [AuditEvent],
+        make: @escaping @Sendable (UserAPIKey?, UserAPIKey?) throws -> KeyPair
+    ) async throws -> KeyPair {
+        try state.withLock { state in
+            let pair = try make(state.rows[first]?.key, state.rows[second]?.key)
+            Self.replace(first, with: pair.first, in: &state)
+            Self.replace(second, with: pair.second, in: &state)
+            state.events += events
+            return pair
+        }
+    }
+
+    private static func replace(_ reference: KeyReference, with key: UserAPIKey?, in state: inout State) {
+        guard let key else {
+            state.rows[reference] = nil
+            return
+        }
+        guard state.rows[reference] == nil else {
+            state.rows[reference]?.key = key
+            return
+        }
+        let id = (state.lastID[reference.owner.table] ?? 0) + 1
+        state.lastID[reference.owner.table] = id
+        state.rows[reference] = Row(id: id, key: key)
+    }
+
     package func recordCheck(
         _ reference: KeyReference, rowVersion: UInt64, check: CheckResult, lease: JobLease?, event: AuditEvent
     ) async throws -> Bool {

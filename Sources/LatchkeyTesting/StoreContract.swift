@@ -11,7 +11,8 @@ package struct StoreContract: Sendable {
 
     func newStore() async throws -> any Store { try await makeStore() }
 
-    package static let properties: [ContractProperty<Self>] = rows + owners + writes + checks + deletions + nodes + rest
+    package static let properties: [ContractProperty<Self>] =
+        rows + owners + writes + pairs + checks + deletions + nodes + rest
 
     private static let rows: [ContractProperty<Self>] = [
         .init("a row comes back as it was written, column by column") { try await $0.rowsRoundTrip() },
@@ -34,6 +35,17 @@ package struct StoreContract: Sendable {
         .init("put whose make throws changes nothing, and its error comes out") { try await $0.putIsUndoneByErrors() },
         .init("parallel puts of one key take turns") { try await $0.parallelPutsTakeTurns() },
         .init("parallel puts of many keys all stay") { try await $0.parallelPutsOfManyKeys() },
+    ]
+
+    private static let pairs: [ContractProperty<Self>] = [
+        .init("two rows are rewritten together, with their events") { try await $0.rewritesTwoRows() },
+        .init("of two rows one can come and one can go") { try await $0.rewriteMakesAndRemovesRows() },
+        .init("a rewrite whose make throws changes nothing, and its error comes out") {
+            try await $0.rewriteIsUndoneByErrors()
+        },
+        .init("parallel rewrites of two rows take turns, whichever is named first") {
+            try await $0.parallelRewritesTakeTurns()
+        },
     ]
 
     private static let checks: [ContractProperty<Self>] = [

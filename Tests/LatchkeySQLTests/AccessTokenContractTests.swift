@@ -45,7 +45,7 @@ struct AccessTokenPostgreSQLTests {
 }
 
 /// Every driver that a property made, to be closed after it.
-private final class Drivers: Sendable {
+final class Drivers: Sendable {
     private let drivers = Mutex<[PostgreSQLDriver]>([])
 
     func add(_ driver: PostgreSQLDriver) { drivers.withLock { $0.append(driver) } }

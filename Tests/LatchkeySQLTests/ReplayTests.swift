@@ -24,7 +24,7 @@ struct ReplayTests {
 
 struct Replay {
     enum Kind: CaseIterable {
-        case put, failingPut, delete, deleteAll, check, staleCheck, use, setting, fact, append, keyset
+        case put, failingPut, rewrite, delete, deleteAll, check, staleCheck, use, setting, fact, append, keyset
     }
 
     let store: any Store
@@ -63,6 +63,7 @@ struct Replay {
                     _ = try await target.put(reference, event: event) { _ in throw ContractViolation("no") }
                 }
             }
+        case .rewrite: try await rewrite(reference, event)
         case .delete:
             #expect(try await store.delete(reference, event: event) == model.delete(reference, event: event))
         case .deleteAll:
@@ -88,6 +89,26 @@ struct Replay {
             let entry = KeysetEntry(
                 kid: 1, state: .primary, checkValue: random.bytes(8), createdAt: now.rfc3339, mac: random.bytes(32))
             #expect(try await store.initializeKeyset(entry) == model.initializeKeyset(entry))
+        }
+    }
+
+    /// Two rows exchanged, made, or gone.
+    private mutating func rewrite(_ reference: KeyReference, _ event: AuditEvent) async throws {
+        let other = KeyReference(
+            reference.owner, reference.provider, try KeyName(reference.name == .default ? "work" : "default"))
+        let (keepsFirst, keepsSecond) = (random.chance(0.8), random.chance(0.8))
+        let (filler, beside) = (
+            Sample.fullKey(reference, random: &random), Sample.fullKey(other, random: &random)
+        )
+        for target in [store, model] as [any Store] {
+            _ = try await target.rewrite(reference, other, events: [event, event]) { old, second in
+                let version = max(old?.sealed.rowVersion ?? 0, second?.sealed.rowVersion ?? 0) + 1
+                var (new, newSecond) = (second ?? filler, old ?? beside)
+                (new.name, newSecond.name) = (reference.name, other.name)
+                new.sealed.rowVersion = version
+                newSecond.sealed.rowVersion = version
+                return KeyPair(keepsFirst ? new : nil, keepsSecond ? newSecond : nil)
+            }
         }
     }
 

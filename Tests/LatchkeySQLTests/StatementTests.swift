@@ -37,6 +37,29 @@ struct StatementTests {
         + BudgetStatements.lockOwners.statements.map(\.statement) + owned(BudgetStatements.service)
         + sums(ofUser: false) + budgetSums(ofService: true)
 
+    /// What people look at: a user's own events, and for administrators everybody's keys and checks.
+    private static let ownEvents = [ActivityStatements.kept, ActivityStatements.uses]
+    private static let administrations = [
+        ActivityStatements.lastID, ActivityStatements.timeBefore, ActivityStatements.checks, AdminStatements.userCounts,
+        AdminStatements.holderCount, AdminStatements.failing, AdminStatements.holders, AdminStatements.holdersInRange,
+        AdminStatements.holdersFrom,
+    ]
+
+    @Test(arguments: ownEvents)
+    func `a statement on a user's events names the user`(statement: SQLStatement) {
+        #expect(statement.scope == .owner)
+        #expect(statement.sql.contains("WHERE COALESCE(user_id, actor_id) = $1 AND "))
+        // No OR but within brackets, which cannot undo that.
+        let outside = statement.sql.replacing(/\([^()]*\)/, with: "")
+        #expect(!outside.contains(/\bOR\b/))
+    }
+
+    @Test(arguments: administrations)
+    func `a statement of administration says that everyone is meant, and only reads`(statement: SQLStatement) {
+        #expect(statement.scope == .everyone)
+        #expect(statement.sql.hasPrefix("SELECT"))
+    }
+
     private static func owned(_ statements: BudgetStatements.Owned) -> [SQLStatement] {
         Mirror(reflecting: statements).children.compactMap { $0.value as? SQLStatement }
     }
@@ -56,7 +79,9 @@ struct StatementTests {
         }
     }
 
-    private static var all: [SQLStatement] { keyStatements + others + ofOneUser + ofEverybody }
+    private static var all: [SQLStatement] {
+        keyStatements + others + ofOneUser + ofEverybody + ownEvents + administrations + [AdminStatements.globalCounts]
+    }
 
     @Test(arguments: ofOneUser)
     func `a statement on a user's usage names the user`(statement: SQLStatement) {

@@ -9,10 +9,9 @@ package struct AccessTokens: AccessTokenVerifier {
     package let store: any AccessTokenStore
     package let vault: KeyVault
     /// To be run beside the service, and flushed at its end.
-    package let uses: AccessTokenUses
-    let cache = AccessTokenCache()
-    let reads = SingleFlight<AccessTokenCache.Read, Result<AccessTokenCache.Entry, any Error>>()
-    let spoilt = SpoiltTokens()
+    package let uses: UseRecorder<UsedAccessToken>
+    let cache = GrantCache<AccessGrant>()
+    let spoilt = SpoiltRows()
     let logger: Logger
 
     /// How many tokens that work may there be at once.
@@ -29,7 +28,7 @@ package struct AccessTokens: AccessTokenVerifier {
         self.store = store
         self.vault = vault
         self.logger = logger
-        uses = AccessTokenUses(store: store, logger: logger)
+        uses = UseRecorder(store: store, logger: logger)
         store.observeAccessTokens { [cache] id in
             if let id { cache.forget(id) } else { cache.forgetAll() }
         }
@@ -158,14 +157,12 @@ package struct AccessTokens: AccessTokenVerifier {
 // Keys
 extension AccessTokens {
     func grantKey(_ owner: KeyOwner, kid: UInt32) async throws -> GrantKey {
-        GrantKey(try await vault.sealing.keyring.ownerKey(owner.recordOwner, kid: kid))
+        try await vault.sealing.keyring.grantKey(owner, kid: kid)
     }
 
     /// The key of a row's owner under the root that the row names; nil where this node does not have that root.
     func grantKey(of row: AccessTokenRow, _ owner: KeyOwner) async throws -> GrantKey? {
-        do { return try await grantKey(owner, kid: row.rootKid) } catch let error as CryptoError
-            where error.code == .rootUnknown
-        { return nil }
+        try await vault.sealing.keyring.grantKeyIfKnown(owner, kid: row.rootKid)
     }
 
     /// The same for the row of that id, before it is changed. A change that comes between does not hold under it.

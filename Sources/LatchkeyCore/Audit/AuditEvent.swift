@@ -27,6 +27,8 @@ package struct AuditEvent: Sendable, Equatable {
         case keyCheck = "key.check"
         case keyDelete = "key.delete"
         case keyDeleteAll = "key.delete_all"
+        /// A key and the one named `default` exchanged names; one event for each.
+        case keyDefault = "key.default"
         case settingsChange = "settings.change"
         case setupFinish = "setup.finish"
         case tokenCreate = "token.create"
@@ -34,6 +36,13 @@ package struct AuditEvent: Sendable, Equatable {
         case tokenRoll = "token.roll"
         /// An access token was shown whose row does not hold: refused.
         case tokenUse = "token.use"
+        /// A browser was signed in, or signed itself out.
+        case signIn = "sign_in"
+        case signOut = "sign_out"
+        /// A one-time code was made that signs a browser in.
+        case signInCode = "sign_in.code"
+        /// A session or a code was shown whose row does not hold: refused.
+        case sessionUse = "session.use"
         case budgetSet = "budget.set"
         case budgetDelete = "budget.delete"
         /// A threshold of a budget was crossed.
@@ -49,7 +58,8 @@ package struct AuditEvent: Sendable, Equatable {
     package var rowVersion: UInt64?
     /// `ok`, or an error code.
     package var outcome: String
-    /// Where a served key came from, a verdict, a count: a word from a fixed set or a number.
+    /// Where a served key came from, a verdict, a count: a word from a fixed set or a number; and the id of an access
+    /// token. 64 characters at the most.
     package var detail: String?
     package var requestID: String?
 
@@ -75,9 +85,12 @@ package struct AuditEvent: Sendable, Equatable {
 public struct Caller: Sendable {
     package var actor: Actor
     package var requestID: String?
+    /// The access token that the request was made with.
+    package var tokenID: String?
 
-    package init(_ actor: Actor, requestID: String? = nil) {
+    package init(_ actor: Actor, requestID: String? = nil, tokenID: String? = nil) {
         self.actor = actor
         self.requestID = requestID
+        self.tokenID = tokenID
     }
 }

@@ -48,6 +48,8 @@ extension ErrorCode {
 extension ErrorCode {
     public static let unauthorized = Self("unauthorized", 401, "Authentication is required")
     public static let forbidden = Self("forbidden", 403, "This is not allowed")
+    public static let csrfRefused = Self("csrf_refused", 403, "The request does not come from a page of this service")
+    public static let invalidCode = Self("invalid_code", 401, "The sign-in code is not good")
     public static let setupClosed = Self("setup_closed", 403, "Set-up is finished")
 }
 

@@ -7,9 +7,11 @@ package struct KeyResolver: Sendable {
     package let environment: EnvironmentKeys
     /// The operator's switch; a user has one too.
     package let globalFallback: Bool
-    private let uses: UseRecorder?
+    private let uses: UseRecorder<KeyReference>?
 
-    package init(vault: KeyVault, environment: EnvironmentKeys, globalFallback: Bool, uses: UseRecorder? = nil) {
+    package init(
+        vault: KeyVault, environment: EnvironmentKeys, globalFallback: Bool, uses: UseRecorder<KeyReference>? = nil
+    ) {
         self.vault = vault
         self.environment = environment
         self.globalFallback = globalFallback
@@ -27,11 +29,14 @@ package struct KeyResolver: Sendable {
     package enum Purpose: Sendable {
         case handOut, gateway
 
-        func detail(_ source: Source) -> String {
-            switch self {
-            case .handOut: source.rawValue
-            case .gateway: "gateway_\(source.rawValue)"
-            }
+        /// - Parameter token: the access token it is opened by.
+        func detail(_ source: Source, by token: String?) -> String {
+            let word =
+                switch self {
+                case .handOut: source.rawValue
+                case .gateway: "gateway_\(source.rawValue)"
+                }
+            return token.map { "\(word) token \($0)" } ?? word
         }
     }
 
@@ -51,7 +56,8 @@ package struct KeyResolver: Sendable {
         user: UserID, provider: Provider, name: KeyName?, by caller: Caller, for purpose: Purpose = .handOut
     ) async throws -> Resolved {
         // Also where a global key serves, the log says for whom.
-        let caller = Caller(Actor(kind: caller.actor.kind, id: user.text), requestID: caller.requestID)
+        var caller = caller
+        caller.actor.id = user.text
         let name = name ?? .default
         let own = KeyReference(.user(user), provider.id, name)
         if let resolved = try await serveIfThere(own, source: .user, provider: provider, by: caller, purpose) {
@@ -67,7 +73,7 @@ package struct KeyResolver: Sendable {
         try await vault.store.append(
             AuditEvent(
                 at: vault.clock.now(), actor: caller.actor, action: .keyUse, owner: .user(user), provider: provider.id,
-                name: name, detail: purpose.detail(.environment), requestID: caller.requestID))
+                name: name, detail: purpose.detail(.environment, by: caller.tokenID), requestID: caller.requestID))
         return Resolved(
             source: .environment, provider: provider, name: name, verdict: .unknown,
             credential: Credential(
@@ -99,7 +105,7 @@ package struct KeyResolver: Sendable {
         let now = vault.clock.now()
         var verdict = use.key.verdict
         let credential = try await vault.open(
-            use, as: reference, by: caller, detail: purpose.detail(source)
+            use, as: reference, by: caller, detail: purpose.detail(source, by: caller.tokenID)
         ) { credential in
             // The expiry that counts is the sealed one: the column beside it is for display.
             if let expiresAt = credential.expiresAt, now.unixSeconds >= expiresAt { verdict = .expired }

@@ -203,4 +203,6 @@ package struct KeyVault: Sendable {
 }
 
 /// The row that was opened has been changed or deleted since it was read. Never reaches a caller from outside.
-package struct StaleKey: Error {}
+package struct StaleKey: Error {
+    package init() {}
+}

@@ -5,8 +5,7 @@ import ServiceLifecycle
 /// Looks at stored keys again when their check is due, a few at a time.
 package struct Revalidation: Service {
     private let vault: KeyVault
-    /// Tells this process from the others that share the database.
-    private let holder: String
+    private let holder = Job.newHolder()
     private let interval: Duration
     private let batch: Int
     private let parallel: Int
@@ -15,7 +14,6 @@ package struct Revalidation: Service {
     package init(vault: KeyVault, interval: Duration = .seconds(60), batch: Int = 64, parallel: Int = 4, logger: Logger)
     {
         self.vault = vault
-        holder = (0..<4).map { _ in String(UInt32.random(in: .min ... .max), radix: 16) }.joined(separator: "-")
         self.interval = interval
         self.batch = batch
         self.parallel = parallel

@@ -2,26 +2,32 @@ package import Logging
 import ServiceLifecycle
 import Synchronization
 
-/// Remembers when keys were last used and writes it from time to time: a courtesy to the user, not an audit record, so a
-/// call does not wait for it.
-package final class UseRecorder: Service {
-    private let store: any Store
+/// Remembers when keys, or tokens, were last used and writes it from time to time: a courtesy to whoever owns them, not an
+/// audit record, so no call waits for it.
+package final class UseRecorder<Used: Hashable & Sendable>: Service {
+    /// What is recorded, for the log.
+    private let name: String
+    private let write: @Sendable ([Used: Timestamp]) async throws -> Void
     private let interval: Duration
     private let logger: Logger
-    private let uses = Mutex<[KeyReference: Timestamp]>([:])
+    private let uses = Mutex<[Used: Timestamp]>([:])
 
-    /// More keys than this in one interval and the surplus is not noted.
-    private static let capacity = 20_000
+    /// More than these in one interval and the surplus is not noted.
+    private let capacity = 20_000
 
-    package init(store: any Store, interval: Duration = .seconds(30), logger: Logger) {
-        self.store = store
+    package init(
+        _ name: String, interval: Duration = .seconds(30), logger: Logger,
+        write: @escaping @Sendable ([Used: Timestamp]) async throws -> Void
+    ) {
+        self.name = name
         self.interval = interval
         self.logger = logger
+        self.write = write
     }
 
-    package func note(_ reference: KeyReference, at time: Timestamp) {
+    package func note(_ used: Used, at time: Timestamp) {
         uses.withLock { uses in
-            if uses.count < Self.capacity || uses[reference] != nil { uses[reference] = time }
+            if uses.count < capacity || uses[used] != nil { uses[used] = time }
         }
     }
 
@@ -40,8 +46,44 @@ package final class UseRecorder: Service {
             return uses
         }
         guard !batch.isEmpty else { return }
-        do { try await store.recordUse(batch.map { ($0.key, $0.value) }) } catch {
-            logger.warning("last-used times were not written", metadata: ["keys": "\(batch.count)"])
+        do { try await write(batch) } catch {
+            logger.warning("last-used times were not written", metadata: ["\(name)": "\(batch.count)"])
+        }
+    }
+}
+
+extension UseRecorder where Used == KeyReference {
+    package convenience init(store: any Store, interval: Duration = .seconds(30), logger: Logger) {
+        self.init("keys", interval: interval, logger: logger) { uses in
+            try await store.recordUse(uses.map { ($0.key, $0.value) })
+        }
+    }
+}
+
+/// An access token, and whose row it is.
+package struct UsedAccessToken: Hashable, Sendable {
+    let holder: AccessGrant.Holder
+    let id: String
+
+    init(_ grant: AccessGrant) {
+        holder = grant.holder
+        id = grant.id
+    }
+
+    private var owner: KeyOwner {
+        switch holder {
+        case .user(let id): .user(id)
+        case .service: .global
+        }
+    }
+
+    func use(at time: Timestamp) -> AccessTokenUse { AccessTokenUse(owner: owner, id: id, at: time) }
+}
+
+extension UseRecorder where Used == UsedAccessToken {
+    convenience init(store: any AccessTokenStore, logger: Logger) {
+        self.init("access_tokens", logger: logger) { uses in
+            try await store.recordAccessTokenUse(uses.map { $0.key.use(at: $0.value) })
         }
     }
 }

@@ -29,6 +29,17 @@ package protocol Store: Sendable {
         make: @escaping @Sendable (UserAPIKey?) throws -> UserAPIKey
     ) async throws -> UserAPIKey
 
+    /// Writes two rows of one owner, each new, changed or gone, in one transaction.
+    ///
+    /// `make` is given both as they are and returns both as they are to be. It may be called again when the database undid
+    /// the transaction.
+    /// - Parameter events: written with them as they are.
+    /// - Throws: what `make` throws, and `StaleKey` when somebody else made a row meanwhile: nothing was changed.
+    func rewrite(
+        _ first: KeyReference, _ second: KeyReference, events: [AuditEvent],
+        make: @escaping @Sendable (UserAPIKey?, UserAPIKey?) throws -> KeyPair
+    ) async throws -> KeyPair
+
     /// Writes the result of a check, unless the key was replaced meanwhile.
     /// - Parameter lease: refuses the write, in the same transaction, once the lease has gone to another node.
     /// - Returns: whether the row still had `rowVersion`.
@@ -87,6 +98,17 @@ package protocol Store: Sendable {
     func keys(in table: KeyTable, afterRow id: Int64, limit: Int) async throws -> [(id: Int64, key: UserAPIKey?)]
 }
 
+/// Two rows of one owner; nil where there is none.
+package struct KeyPair: Sendable, Equatable {
+    package var first: UserAPIKey?
+    package var second: UserAPIKey?
+
+    package init(_ first: UserAPIKey?, _ second: UserAPIKey?) {
+        self.first = first
+        self.second = second
+    }
+}
+
 /// A row that is about to be opened and handed out.
 package struct KeyForUse: Sendable, Equatable {
     package var key: UserAPIKey
@@ -105,6 +127,12 @@ package struct KeyForUse: Sendable, Equatable {
 /// Work that one node at a time does for all.
 package enum Job: String, Sendable {
     case revalidation
+    case retention
+
+    /// A name that tells this process from the others that share the database.
+    static func newHolder() -> String {
+        (0..<4).map { _ in String(UInt32.random(in: .min ... .max), radix: 16) }.joined(separator: "-")
+    }
 }
 
 /// The right to do a job for a while. Each time it changes hands its fence is one higher, and what is written under a

@@ -34,9 +34,12 @@ package struct BackupTable: Sendable, Equatable {
 
     package static func all(at schema: Int) -> [BackupTable] { all.filter { $0.since <= schema } }
 
-    /// Tables that a backup leaves out: a restored database has its own schema, its nodes agree anew on who does what, and
-    /// the calls that something was set aside for are under way elsewhere, or not at all.
-    package static let leftOut: Set<String> = ["schema_migrations", "job_leases", "usage_reservations"]
+    /// Tables that a backup leaves out: a restored database has its own schema, its nodes agree anew on who does what, the
+    /// calls that something was set aside for are under way elsewhere, or not at all, and a browser that signed out since
+    /// is not to be signed in again.
+    package static let leftOut: Set<String> = [
+        "schema_migrations", "job_leases", "usage_reservations", "web_sessions",
+    ]
 
     /// Columns that a backup leaves out, and that a restored row has the default of: without reservations nothing is
     /// reserved.

@@ -40,7 +40,7 @@ enum Grants {
         (
             ["SELECT", "INSERT", "UPDATE", "DELETE"],
             ["user_api_keys", "global_api_keys", "user_settings", "access_tokens", "usage_budgets"]
-        ), (["SELECT", "INSERT", "DELETE"], ["usage_events", "usage_reservations"]),
+        ), (["SELECT", "INSERT", "DELETE"], ["usage_events", "usage_reservations", "web_sessions"]),
         (["SELECT", "INSERT", "UPDATE"], ["keyset", "deployment_facts", "job_leases"]),
         (["SELECT", "INSERT"], ["audit_events"]), (["SELECT"], ["schema_migrations"]),
     ]

@@ -12,6 +12,7 @@ package enum Schema {
                 version: 4, name: "many nodes", statements: nodes + (dialect == .postgresql ? isolation : [])),
             Migration(
                 version: 5, name: "gateway", statements: accessTokens(dialect) + usage(dialect), compatibleWith: 4),
+            Migration(version: 6, name: "front end", statements: frontEnd(dialect), compatibleWith: 5),
         ]
     }
 

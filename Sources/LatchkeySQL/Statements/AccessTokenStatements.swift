@@ -98,5 +98,5 @@ enum AccessTokenColumns {
 
 extension Timestamp {
     /// Stands in for a time that cannot be read: long gone, and nothing that was ever written.
-    fileprivate static let unreadable = Timestamp(microseconds: .min)
+    static let unreadable = Timestamp(microseconds: .min)
 }

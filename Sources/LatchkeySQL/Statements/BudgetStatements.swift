@@ -94,7 +94,7 @@ enum BudgetStatements {
         return SQLStatement(
             "\(table.rawValue).count.\(name)",
             """
-            SELECT COUNT(*), SUM(COALESCE(input_tokens, 0) + COALESCE(output_tokens, 0)), SUM(COALESCE(cost, 0))
+            SELECT COUNT(*), \(UsageStatements.sum("input_tokens", "output_tokens")), \(UsageStatements.sum("cost"))
             FROM \(table.rawValue) WHERE \(condition) AND at >= $2 AND at < $3
             """, scope: ofService ? .everyone : .owner)
     }

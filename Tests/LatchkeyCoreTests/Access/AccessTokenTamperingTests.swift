@@ -145,7 +145,7 @@ struct AccessTokenTamperingTests {
 }
 
 /// For known answers.
-private enum Hex {
+enum Hex {
     static func decode(_ text: String) -> [UInt8]? {
         stride(from: 0, to: text.utf8.count, by: 2).map { index in
             UInt8(text.dropFirst(index).prefix(2), radix: 16) ?? 0

@@ -156,7 +156,7 @@ struct UsageQueueTests {
         for index in 0..<57 { queue.add(.event(try UsageSample.event("e\(index)"), settling: nil)) }
         var ids: [String] = []
         while true {
-            let items = queue.take(4)
+            let items = queue.take(parts: 1)
             if items.isEmpty { break }
             for case .event(let event, _) in items.map(\.entry) { ids.append(event.id) }
         }

@@ -134,7 +134,7 @@ struct BackupRoundTripTests {
         #expect(
             lines.first
                 == """
-                {"latchkey_backup":1,"schema":5,"created_at":"2026-01-01T00:00:00Z","dialect_of_origin":"sqlite"}
+                {"latchkey_backup":1,"schema":6,"created_at":"2026-01-01T00:00:00Z","dialect_of_origin":"sqlite"}
 
                 """)
         #expect(

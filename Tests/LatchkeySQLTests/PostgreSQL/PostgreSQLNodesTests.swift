@@ -60,9 +60,14 @@ struct PostgreSQLNodesTests {
                     "h",
                     token: UsageHold.Token(
                         id: "tokenser", holder: nil, limits: [UsageLimit(.requests, per: .day, amount: 9)])))
+            var random = SeededRandom(seed: 1)
+            var session = Sample.webSession(try UserID("alice"), .session, random: &random)
+            session.expiresAt = Sample.time.advanced(bySeconds: 60)
+            try await store.addWebSession(
+                session, of: try UserID("alice"), limit: 1, now: Sample.time, event: Sample.event(.signIn))
             for table in [
                 "user_api_keys", "user_settings", "audit_events", "usage_events", "usage_budgets",
-                "usage_reservations",
+                "usage_reservations", "web_sessions",
             ] {
                 var rows = 0
                 try await store.driver.query(.test("SELECT 1 FROM \(table)"), []) { _ in rows += 1 }

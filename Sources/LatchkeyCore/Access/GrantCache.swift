@@ -1,15 +1,15 @@
 import LatchkeyCrypto
 import Synchronization
 
-/// Rows of access tokens that held when they were read, for a second: so that a call through the gateway does not wait
-/// for the database. What is changed here is forgotten at once, what is changed elsewhere when it is heard of; where
-/// nothing is heard, a second is the longest that a revoked token works on.
-final class AccessTokenCache: Sendable {
+/// Rows of grants that held when they were read, for a second: so that a call through the gateway does not wait for the
+/// database. What is changed here is forgotten at once, what is changed elsewhere when it is heard of; where nothing is
+/// heard, a second is the longest that a revoked token, or a session that ended, works on.
+final class GrantCache<Grant: Sendable>: Sendable {
     struct Entry: Sendable {
         let key: GrantKey
         let secretHash: [UInt8]
         /// nil: no secret opens this.
-        let grant: AccessGrant?
+        let grant: Grant?
         let readAt: ContinuousClock.Instant
     }
 
@@ -28,14 +28,31 @@ final class AccessTokenCache: Sendable {
     }
 
     private let state = Mutex(State())
+    private let reads = SingleFlight<Read, Result<Entry?, any Error>>()
     private let lifetime: Duration
 
-    private static let halfCapacity = 5000
+    private let halfCapacity = 5000
 
     init(lifetime: Duration = .seconds(1)) { self.lifetime = lifetime }
 
     /// Counts what was forgotten.
     var generation: UInt64 { state.withLock { $0.generation } }
+
+    /// The row of that id: as it was at most a second ago, or as `read` says.
+    ///
+    /// - Parameter read: nil for a row that grants nothing; that is not remembered.
+    func entry(of id: String, _ read: @Sendable (String) async throws -> Entry?) async throws -> Entry? {
+        if let entry = self[id] { return entry }
+        // What was forgotten since is read again, and not shared with those who asked before.
+        let which = Read(id: id, generation: generation)
+        return try await reads.run(which) {
+            do {
+                let entry = try await read(id)
+                if let entry { self.remember(entry, which) }
+                return .success(entry)
+            } catch { return .failure(error) }
+        }.get()
+    }
 
     subscript(_ id: String) -> Entry? {
         let entry = state.withLock { $0.young[id] ?? $0.old[id] }
@@ -48,7 +65,7 @@ final class AccessTokenCache: Sendable {
         let now = ContinuousClock.now
         state.withLock { state in
             guard state.generation == read.generation else { return }
-            if state.young.count >= Self.halfCapacity || now - state.turnedAt > lifetime {
+            if state.young.count >= halfCapacity || now - state.turnedAt > lifetime {
                 state.old = state.young
                 state.young = [:]
                 state.turnedAt = now
@@ -74,8 +91,8 @@ final class AccessTokenCache: Sendable {
     }
 }
 
-/// Which spoilt tokens were reported lately.
-final class SpoiltTokens: Sendable {
+/// Which rows that do not hold were reported lately, by their ids.
+final class SpoiltRows: Sendable {
     private let reported = Mutex<[String: ContinuousClock.Instant]>([:])
 
     private static let interval = Duration.seconds(60)
