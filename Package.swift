@@ -36,6 +36,7 @@ let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioFoundation: Target.Dependency = .product(name: "NIOFoundationCompat", package: "swift-nio")
 let nioHTTPTypes: Target.Dependency = .product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let nioHTTPTypesHTTP1: Target.Dependency = .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
 let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioHPACK: Target.Dependency = .product(name: "NIOHPACK", package: "swift-nio-http2")
@@ -96,19 +97,62 @@ let package = Package(
                 nioTLS, nioSSL, nioHTTP2, nioHPACK,
             ]),
         .target(
+            name: "LatchkeyWeb",
+            dependencies: ["CZlib", "LatchkeyCore", crypto, httpTypes, nioCore],
+            // The same names as in WebFile.swift.
+            resources: [
+                .embedInCode("Assets/api-key-service.js"),
+                .embedInCode("Assets/latchkey-keys.js"),
+                .embedInCode("Assets/element-styles.js"),
+                .embedInCode("Assets/element-view.js"),
+                .embedInCode("Assets/element-dialogs.js"),
+                .embedInCode("Assets/element-form.js"),
+                .embedInCode("Assets/element-dom.js"),
+                .embedInCode("Assets/api-key-types.js"),
+                .embedInCode("Assets/messages.js"),
+                .embedInCode("Assets/messages-en.js"),
+                .embedInCode("Assets/messages-de.js"),
+                .embedInCode("Assets/page.html"),
+                .embedInCode("Assets/shell.js"),
+                .embedInCode("Assets/charts.js"),
+                .embedInCode("Assets/page-keys.js"),
+                .embedInCode("Assets/page-usage.js"),
+                .embedInCode("Assets/page-activity.js"),
+                .embedInCode("Assets/page-security.js"),
+                .embedInCode("Assets/page-setup.js"),
+                .embedInCode("Assets/page-admin.js"),
+                .embedInCode("Assets/page-sign-in.js"),
+                .embedInCode("Assets/page-embed.js"),
+                .embedInCode("Assets/page-theme.js"),
+                .embedInCode("Assets/page-words.js"),
+                .embedInCode("Assets/page-messages-en.js"),
+                .embedInCode("Assets/page-messages-de.js"),
+                .embedInCode("Assets/page-parts.js"),
+                .embedInCode("Assets/page-usage-views.js"),
+                .embedInCode("Assets/page-usage-charts.js"),
+                .embedInCode("Assets/page-budgets.js"),
+                .embedInCode("Assets/page-access-tokens.js"),
+                .embedInCode("Assets/page-global-keys.js"),
+                .embedInCode("Assets/page-admin-overview.js"),
+                .embedInCode("Assets/page-admin-people.js"),
+                .embedInCode("Assets/style.css"),
+                .embedInCode("Assets/icon.svg"),
+            ]),
+        .target(
             name: "LatchkeyServer",
             dependencies: [
-                "LatchkeyGateway", "LatchkeyCore", "LatchkeyCrypto", "Fernet", crypto, hummingbird, hummingbirdCore,
-                jwtKit,
+                "LatchkeyWeb", "LatchkeyGateway", "LatchkeyCore", "LatchkeyCrypto", "Fernet", crypto, hummingbird,
+                hummingbirdCore, jwtKit,
                 asyncHTTPClient,
                 lifecycle, logging, httpTypes, nioCore, nioPosix, nioHTTP1, nioFoundation, nioHTTPTypes,
+                nioHTTPTypesHTTP1,
             ],
             resources: [.embedInCode("Resources/openapi.yaml")]),
         .executableTarget(
             name: "latchkey",
             dependencies: [
-                "CLatchkeyShims", "LatchkeyServer", "LatchkeyGateway", "LatchkeyImport", "LatchkeySQL", "LatchkeyCore",
-                "LatchkeyCrypto", argumentParser,
+                "CLatchkeyShims", "LatchkeyServer", "LatchkeyGateway", "LatchkeyWeb", "LatchkeyImport", "LatchkeySQL",
+                "LatchkeyCore", "LatchkeyCrypto", argumentParser,
                 configuration,
                 hummingbird, lifecycle, unixSignals, logging, asyncHTTPClient, nioCore, nioPosix, nioHTTP1, nioSSL,
                 yams,
@@ -145,11 +189,12 @@ let package = Package(
                 nioEmbedded, nioHTTP1, nioHTTPTypes,
             ]),
         .testTarget(
+            name: "LatchkeyWebTests", dependencies: ["LatchkeyWeb", "LatchkeyCore", crypto, httpTypes, nioCore]),
+        .testTarget(
             name: "LatchkeyServerTests",
             dependencies: [
-                "LatchkeyServer", "LatchkeyGateway", "LatchkeyCore", "LatchkeyCrypto", "LatchkeySQL", "LatchkeyTesting",
-                crypto,
-                hummingbird,
+                "LatchkeyServer", "LatchkeyGateway", "LatchkeyWeb", "LatchkeyCore", "LatchkeyCrypto", "LatchkeySQL",
+                "LatchkeyTesting", crypto, hummingbird,
                 hummingbirdTesting, jwtKit, httpTypes, logging, nioCore, nioEmbedded, nioHTTP1,
             ]),
     ]
