@@ -20,6 +20,11 @@ package struct LatchkeyServer: Sendable {
         package var gateway: Gateway?
         /// nil: nothing is counted, and there are no budgets.
         package var usage: UsageParts?
+        package var web = WebParts()
+        /// nil: no list of what happened, and nothing for administrators to look at.
+        package var administration: AdminParts?
+        /// Where users sign in beside the one-time code; nil: nowhere.
+        package var oidc: OIDCSignIn?
 
         package init(
             vault: KeyVault, resolver: KeyResolver, gate: SetupGate, authentication: Authentication,
@@ -48,15 +53,25 @@ package struct LatchkeyServer: Sendable {
         if let tokens = parts.authentication.accessTokens {
             AccessTokenRoutes(tokens: tokens, authentication: parts.authentication).add(to: &table)
         }
+        if let browsers = parts.authentication.browsers {
+            SessionRoutes(
+                browsers: browsers, authentication: parts.authentication, gate: parts.gate,
+                provider: parts.oidc.map { SignInProvider(name: $0.rules.name, url: OIDCSignIn.start) }
+            ).add(to: &table)
+            OIDCRoutes(signIn: parts.oidc, browsers: browsers).add(to: &table)
+        }
         parts.usage?.addRoutes(to: &table, vault: parts.vault, authentication: parts.authentication)
         OpenRoutes(store: parts.vault.store, catalogue: parts.vault.catalogue).add(to: &table)
+        parts.administration?.addRoutes(
+            to: &table, vault: parts.vault, gate: parts.gate, authentication: parts.authentication)
+        WebRoutes(assets: parts.web.assets).add(to: &table)
         table.addGateway()
         routes = table
     }
 
     package var router: Router<LatchkeyRequestContext> {
         let router = Router(context: LatchkeyRequestContext.self, options: .autoGenerateHeadEndpoints)
-        router.add(middleware: Finishing(cors: parts.cors, table: routes))
+        router.add(middleware: Finishing(cors: parts.cors, table: routes, web: parts.web.policy))
         routes.register(in: router)
         return router
     }

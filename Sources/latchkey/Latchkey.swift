@@ -3,6 +3,8 @@ import ArgumentParser
 /// The one executable.
 @main
 struct Latchkey: AsyncParsableCommand {
+    static let version = "0.1.0"
+
     static let configuration = CommandConfiguration(
         commandName: "latchkey",
         abstract: "Keeps each user's own AI provider keys: sealed, checked, resolved.",
@@ -13,7 +15,7 @@ struct Latchkey: AsyncParsableCommand {
 
             Settings come from the environment, or from a file with --config; docs/configuration.md lists them.
             """,
-        version: "0.1.0",
+        version: version,
         subcommands: [
             ServeCommand.self, MigrateCommand.self, SecretCommand.self, TokenCommand.self, DoctorCommand.self,
             KeysCommand.self, AccessTokenCommand.self, UsageCommand.self, BudgetCommand.self, PricesCommand.self,

@@ -5,7 +5,7 @@ package import LatchkeyCore
 /// A user whose keys a request is about, and what the request may do with them.
 struct AuthenticatedUser: Sendable {
     let id: UserID
-    /// What the request's access token grants; nil for a JWT.
+    /// What the request's access token grants; nil for a JWT and for a session.
     let grant: AccessGrant?
     /// Who asks: the user, or a service that acts for the user.
     let actor: Actor
@@ -51,17 +51,16 @@ enum ServiceCaller: Sendable {
 
 // By an access token too
 extension Authentication {
-    /// The user a request is about: a signed-in user by JWT; or by an access token of that scope its user, or, for a
-    /// token of the service, whom `Latchkey-User` names.
+    /// The user a request is about: a signed-in user by JWT or session; or by an access token of that scope its user, or,
+    /// for a token of the service, whom `Latchkey-User` names.
     ///
-    /// - Throws: `unauthorized`; `forbidden` for a token without the scope; `user_id_not_allowed`, `missing_user`,
+    /// - Throws: `unauthorized`; `csrf_refused`; `forbidden` for a token without the scope; `user_id_not_allowed`, `missing_user`,
     ///   `invalid_user_id` for what is said of the user; `store_unavailable`.
     func user(
         _ request: Request, _ context: LatchkeyRequestContext, scope: AccessGrant.Scope
     ) async throws -> AuthenticatedUser {
-        guard let token = Self.bearer(request) else { throw Problem.unauthorized }
-        guard AccessToken.hasForm(token) else {
-            let identity = try user(request)
+        guard let token = Self.bearer(request), AccessToken.hasForm(token) else {
+            let identity = try await user(request)
             return AuthenticatedUser(id: identity.id, grant: nil, actor: .user(identity.id))
         }
         let grant = try await grant(token, from: address(of: request, context), scope: scope)

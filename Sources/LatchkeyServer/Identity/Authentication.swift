@@ -6,29 +6,43 @@ package import LatchkeyCrypto
 /// Who is calling, from the request's header fields alone.
 ///
 /// Three credentials come as a bearer token: a signed-in user's JWT, an access token (`lk_…`), which may do what its scopes
-/// say, and the configured service token. Only a JWT ever is an administrator, and only a JWT makes, rolls or revokes
-/// access tokens: a stolen token cannot make itself a successor.
+/// say, and the configured service token. A browser that is signed in to our own pages has a cookie, which stands for a
+/// JWT, and is looked at where there is no `Authorization` alone. Only a signed-in user ever is an administrator, and only
+/// one makes, rolls or revokes access tokens: a stolen token cannot make itself a successor.
 package struct Authentication: Sendable {
     let verifier: TokenVerifier
     private let serviceToken: SharedSecret?
     /// nil: there are none, and whatever looks like one is refused.
     package let accessTokens: AccessTokens?
+    /// nil: no browser is signed in, and cookies are not looked at.
+    package let browsers: BrowserSessions?
     private let trustedProxies: [Network]
 
     package init(
         verifier: TokenVerifier, serviceToken: SharedSecret?, accessTokens: AccessTokens? = nil,
-        trustedProxies: [Network] = []
+        browsers: BrowserSessions? = nil, trustedProxies: [Network] = []
     ) {
         self.verifier = verifier
         self.serviceToken = serviceToken
         self.accessTokens = accessTokens
+        self.browsers = browsers
         self.trustedProxies = trustedProxies
+    }
+
+    /// The signed-in user, by a JWT or a browser's session.
+    ///
+    /// - Throws: `unauthorized`; `csrf_refused`; `user_id_not_allowed` when the request tries to name a user beside its
+    ///   token; `store_unavailable`.
+    func user(_ request: Request) async throws -> VerifiedIdentity {
+        let identity = try await signedIn(request)
+        try refuseNamedUser(request)
+        return identity
     }
 
     /// The signed-in user, by a JWT and nothing else.
     ///
-    /// - Throws: `unauthorized`; `user_id_not_allowed` when the request tries to name a user beside its token.
-    func user(_ request: Request) throws(LatchkeyError) -> VerifiedIdentity {
+    /// - Throws: `unauthorized`, `user_id_not_allowed`.
+    func tokenUser(_ request: Request) throws(LatchkeyError) -> VerifiedIdentity {
         guard let token = Self.bearer(request), let identity = verifier.verify(token) else {
             throw Problem.unauthorized
         }
@@ -36,27 +50,43 @@ package struct Authentication: Sendable {
         return identity
     }
 
-    /// An administrator, by a JWT with the role `admin`. No access token ever is one.
+    /// An administrator, by a JWT with the role `admin` or the session of one. No access token ever is one.
     ///
-    /// - Throws: `unauthorized`; `forbidden` for a user who is no administrator.
-    func admin(_ request: Request) throws(LatchkeyError) -> VerifiedIdentity {
-        guard let token = Self.bearer(request), let identity = verifier.verify(token) else {
-            throw Problem.unauthorized
-        }
+    /// - Throws: `unauthorized`; `csrf_refused`; `forbidden` for a user who is no administrator; `store_unavailable`.
+    func admin(_ request: Request) async throws -> VerifiedIdentity {
+        let identity = try await signedIn(request)
         guard identity.isAdmin else { throw LatchkeyError(.forbidden, "this needs an administrator") }
         return identity
     }
 
+    /// The one place where a cookie is believed.
+    private func signedIn(_ request: Request) async throws -> VerifiedIdentity {
+        if let token = Self.bearer(request) {
+            guard let identity = verifier.verify(token) else { throw Problem.unauthorized }
+            return identity
+        }
+        guard let session = try await browsers?.caller(of: request) else { throw Problem.unauthorized }
+        return VerifiedIdentity(session)
+    }
+
     /// The set-up token, or an administrator.
     ///
-    /// - Throws: `unauthorized`, `forbidden` for a user who is no administrator, `setup_closed`.
+    /// - Throws: `unauthorized`, `csrf_refused`, `forbidden` for a user who is no administrator, `setup_closed`,
+    ///   `store_unavailable`.
     func setup(_ request: Request, gate: SetupGate) async throws -> Actor {
-        guard let token = Self.setupToken(request) ?? Self.bearer(request) else { throw Problem.unauthorized }
-        if gate.accepts(Secret(copying: token)) {
-            guard try await !gate.isFinished() else { throw DeploymentFact.setupFinished.refusal }
-            return .setup
+        if let token = Self.setupToken(request) ?? Self.bearer(request) {
+            if gate.accepts(Secret(copying: token)) {
+                guard try await !gate.isFinished() else { throw DeploymentFact.setupFinished.refusal }
+                return .setup
+            }
+            guard let identity = verifier.verify(token) else { throw Problem.unauthorized }
+            return try Self.setup(by: identity)
         }
-        guard let identity = verifier.verify(token) else { throw Problem.unauthorized }
+        guard !request.headers.contains(.setupToken) else { throw Problem.unauthorized }
+        return try Self.setup(by: try await signedIn(request))
+    }
+
+    private static func setup(by identity: VerifiedIdentity) throws(LatchkeyError) -> Actor {
         guard identity.isAdmin else {
             throw LatchkeyError(.forbidden, "this needs an administrator or the set-up token")
         }

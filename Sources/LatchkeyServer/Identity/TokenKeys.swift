@@ -49,6 +49,12 @@ package final class TokenKeys: Sendable {
         TokenKeys(try await read(algorithm: algorithm, json: json))
     }
 
+    /// The one key's id; nil where there are several: a token has to say which then.
+    var onlyKeyID: TokenKeyID? { keys.withLock { $0.count == 1 ? $0.keys.first : nil } }
+
+    /// Whether there is a key of that id.
+    func has(_ kid: TokenKeyID) -> Bool { keys.withLock { $0[kid] != nil } }
+
     /// Another number for each set of keys.
     var generation: UInt64 { changes.load(ordering: .sequentiallyConsistent) }
 

@@ -6,7 +6,16 @@ package struct VerifiedIdentity: Sendable {
     package let id: UserID
     package let roles: [String]
 
-    package var isAdmin: Bool { roles.contains { $0.utf8.elementsEqual("admin".utf8) } }
+    package var isAdmin: Bool { roles.contains { $0.utf8.elementsEqual(Self.admin.utf8) } }
+
+    private static let admin = "admin"
+}
+
+extension VerifiedIdentity {
+    /// Who signed in, as it was then.
+    init(_ session: WebSession) {
+        self.init(id: session.user, roles: session.isAdmin ? [Self.admin] : [])
+    }
 }
 
 /// Turns a token into an identity, or into nothing. Algorithm and key are ours to choose, never the token's.
@@ -58,26 +67,11 @@ package struct TokenVerifier: Sendable {
         return identity
     }
 
-    /// Header members that choose a key, or change what is verified, are refused rather than ignored (RFC 7515,
-    /// sections 4.1.2 to 4.1.11; RFC 7797).
     private func acceptHeader(_ header: JSONObject) -> TokenKeyID? {
-        for name in ["crit", "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256", "b64", "zip", "enc"]
-        where header[name] != nil {
-            return nil
-        }
-        guard case .string(let algorithm)? = header["alg"], algorithm.bytes.elementsEqual(rules.algorithm.utf8) else {
-            return nil
-        }
-        switch header["typ"] {
-        case nil: break
-        case .string(let type) where ["jwt", "at+jwt"].contains(type.string.lowercased()): break
-        default: return nil
-        }
-        switch header["kid"] {
-        case nil: return TokenKeyID(bytes: nil)
-        case .string(let kid) where TokenKeys.isKeyID(kid.bytes): return TokenKeyID(bytes: kid.bytes)
-        default: return nil
-        }
+        guard let header = TokenHeader(header, types: ["jwt", "at+jwt"]),
+            header.algorithm.elementsEqual(rules.algorithm.utf8)
+        else { return nil }
+        return header.keyID
     }
 
     private func accept(_ claims: JSONObject) -> VerifiedIdentity? {
@@ -134,7 +128,7 @@ package struct TokenVerifier: Sendable {
     }
 
     /// A text, or a list of texts.
-    private static func texts(_ claim: JSONValue?) -> [String]? {
+    static func texts(_ claim: JSONValue?) -> [String]? {
         switch claim {
         case .string(let text): return [text.string]
         case .array(let values):

@@ -15,9 +15,9 @@ struct UnverifiedToken {
     let signed: [UInt8]
     let signature: [UInt8]
 
-    /// - Returns: nil when it is not of the form.
-    init?(_ text: [UInt8]) {
-        guard text.count <= Self.maximumBytes else { return nil }
+    /// - Returns: nil when it is not of the form, or longer than `limit` bytes.
+    init?(_ text: [UInt8], upTo limit: Int = maximumBytes) {
+        guard text.count <= limit else { return nil }
         let parts = text.split(separator: UInt8(ascii: "."), maxSplits: 3, omittingEmptySubsequences: false)
         guard parts.count == 3, let header = Self.object(parts[0]), let claims = Self.object(parts[1]),
             let signature = Base64URL.decode(Array(parts[2]), padded: false), !signature.isEmpty

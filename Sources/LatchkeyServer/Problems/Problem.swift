@@ -33,7 +33,7 @@ package struct Problem: Sendable {
 
     var fields: HTTPFields {
         var fields: HTTPFields = [.contentType: Self.contentType]
-        if error.code == .unauthorized { fields[.wwwAuthenticate] = "Bearer" }
+        if error.code.status == 401 { fields[.wwwAuthenticate] = "Bearer" }
         if let seconds = error.retryAfter { fields[.retryAfter] = "\(seconds)" }
         return fields
     }

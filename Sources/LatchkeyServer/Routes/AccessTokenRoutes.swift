@@ -3,8 +3,8 @@ import Hummingbird
 import LatchkeyCore
 import LatchkeyCrypto
 
-/// Access tokens: a user's for their own keys, and an administrator's for a service. By JWT alone: no access token makes,
-/// rolls or revokes one.
+/// Access tokens: a user's for their own keys, and an administrator's for a service. By JWT or session: no access token
+/// makes, rolls or revokes one.
 struct AccessTokenRoutes: Sendable {
     let tokens: AccessTokens
     let authentication: Authentication
@@ -15,24 +15,24 @@ struct AccessTokenRoutes: Sendable {
     }
 
     /// Whose tokens a request is about, and who asks.
-    private typealias Identify = @Sendable (Request) throws -> (owner: KeyOwner, actor: Actor)
+    private typealias Identify = @Sendable (Request) async throws -> (owner: KeyOwner, actor: Actor)
 
     private var ofUser: Identify {
         { request in
-            let user = try authentication.user(request)
+            let user = try await authentication.user(request)
             return (.user(user.id), .user(user.id))
         }
     }
 
     private var ofService: Identify {
-        { request in (.global, .admin(try authentication.admin(request).id)) }
+        { request in (.global, .admin(try await authentication.admin(request).id)) }
     }
 
     private func add(
         to table: inout RouteTable, at path: String, _ access: RouteTable.Access, _ identify: @escaping Identify
     ) {
         table.add(.post, path, access) { request, context in
-            let (owner, actor) = try identify(request)
+            let (owner, actor) = try await identify(request)
             var members = try await request.json()
             let wanted = try AccessTokenRequest(reading: &members)
             try members.finish()
@@ -41,7 +41,7 @@ struct AccessTokenRoutes: Sendable {
             return try await answer(made, owner, status: .created)
         }
         table.add(.get, path, access) { request, _ in
-            let (owner, _) = try identify(request)
+            let (owner, _) = try await identify(request)
             let listed = try await tokens.list(of: owner)
             return Response.json { writer in
                 writer.object { writer in
@@ -51,7 +51,7 @@ struct AccessTokenRoutes: Sendable {
             }
         }
         table.add(.delete, "\(path)/:id", access) { request, context in
-            let (owner, actor) = try identify(request)
+            let (owner, actor) = try await identify(request)
             let id = try Self.id(context)
             try await request.noMembers()
             try await tokens.revoke(id, of: owner, by: Caller(actor, requestID: context.requestID))
@@ -63,7 +63,7 @@ struct AccessTokenRoutes: Sendable {
             }
         }
         table.add(.post, "\(path)/:id/roll", access) { request, context in
-            let (owner, actor) = try identify(request)
+            let (owner, actor) = try await identify(request)
             let id = try Self.id(context)
             var members = try await request.jsonOrNothing()
             let overlap = try members?.integer("overlap_seconds") ?? AccessTokens.defaultOverlap

@@ -63,7 +63,7 @@ struct BudgetRoutes: Sendable {
     // An administrator's, for others
 
     @Sendable private func others(_ request: Request, _ context: LatchkeyRequestContext) async throws -> Response {
-        _ = try authentication.admin(request)
+        _ = try await authentication.admin(request)
         var query = try QueryReader(request)
         let user = try query.text("user").map { try UserID($0) }
         try query.finish(known: "user")
@@ -74,7 +74,7 @@ struct BudgetRoutes: Sendable {
     }
 
     @Sendable private func setOthers(_ request: Request, _ context: LatchkeyRequestContext) async throws -> Response {
-        let admin = try authentication.admin(request)
+        let admin = try await authentication.admin(request)
         var query = try QueryReader(request)
         let user = try Self.user(&query)
         try query.finish(known: "user")
@@ -87,7 +87,7 @@ struct BudgetRoutes: Sendable {
     @Sendable private func deleteOthers(
         _ request: Request, _ context: LatchkeyRequestContext
     ) async throws -> Response {
-        let admin = try authentication.admin(request)
+        let admin = try await authentication.admin(request)
         var query = try QueryReader(request)
         let user = try Self.user(&query)
         let name = try BudgetName(&query)

@@ -35,7 +35,7 @@ package struct CORSPolicy: Sendable {
     func mark(_ fields: inout HTTPFields, for request: HTTPFields) {
         guard !origins.isEmpty else { return }
         // Also without an Origin: a cache must not give one origin's answer to another.
-        fields[.vary] = "Origin"
+        fields[.vary] = fields[.vary].map { "\($0), Origin" } ?? "Origin"
         guard let origin = request[.origin], origins.contains(origin) else { return }
         fields[.accessControlAllowOrigin] = origin
         fields[.accessControlExposeHeaders] = "x-request-id"

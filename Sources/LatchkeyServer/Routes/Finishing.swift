@@ -1,12 +1,14 @@
 import HTTPTypes
 import Hummingbird
 import LatchkeyCore
+import LatchkeyWeb
 import Logging
 
 /// The outermost layer: an id for the request, errors as problem documents, the header fields every answer carries.
 struct Finishing: RouterMiddleware {
     let cors: CORSPolicy
     let table: RouteTable
+    let web: WebPolicy
 
     /// `@concurrent` as Hummingbird declares it: its modules are built without our default for async calls.
     @concurrent
@@ -29,8 +31,10 @@ struct Finishing: RouterMiddleware {
             }
         }
         response.headers[.requestID] = context.requestID
-        response.headers[.cacheControl] = "no-store"
+        // A route may say otherwise, of what is the same for everybody.
+        if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
         response.headers[.contentTypeOptions] = "nosniff"
+        if WebPolicy.covers(request.uri.path) { web.mark(&response.headers, at: request.uri.path) }
         cors.mark(&response, for: request)
         context.logger.debug(
             "answered",
@@ -50,7 +54,8 @@ struct Finishing: RouterMiddleware {
         var allow: String?
         if error.code == .notFound {
             let methods = table.methods(at: request.uri.path)
-            if !methods.isEmpty {
+            // A route may itself find nothing at its path.
+            if !methods.isEmpty, !methods.contains(request.method == .head ? .get : request.method) {
                 allow = methods.map(\.rawValue).joined(separator: ", ")
                 error = LatchkeyError(.methodNotAllowed, "this path takes \(allow ?? "")")
             }

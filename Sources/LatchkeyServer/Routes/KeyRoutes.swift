@@ -16,6 +16,7 @@ struct KeyRoutes: Sendable {
         table.add(.get, "/api/api-keys/settings", .user, settings)
         table.add(.put, "/api/api-keys/settings", .user, changeSettings)
         table.add(.delete, "/api/api-keys/:provider", .user, delete)
+        table.add(.post, "/api/api-keys/:provider/default", .user, makeDefault)
         table.add(.delete, "/api/api-keys", .user, deleteAll)
     }
 

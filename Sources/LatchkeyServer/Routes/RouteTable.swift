@@ -5,8 +5,8 @@ import LatchkeyGateway
 
 /// Every route, once: the router is filled from it, 405 answers are made from it, and tests walk it.
 package struct RouteTable: Sendable {
-    /// Who may call a route.
-    package enum Access: String, Sendable, CaseIterable { case anyone, user, setup, service, admin, gateway }
+    /// Who may call a route. `page`: a page of ours, whoever is signed in.
+    package enum Access: String, Sendable, CaseIterable { case anyone, page, user, setup, service, admin, gateway }
 
     package struct Route: Sendable {
         package let method: HTTPRequest.Method

@@ -24,7 +24,8 @@ struct ServiceRoutes: Sendable {
             throw LatchkeyError(.forbidden, "the access token is not for \(provider.id.text)")
         }
         let resolved = try await resolver(for: caller).resolve(
-            user: user, provider: provider, name: name, by: Caller(caller.actor, requestID: context.requestID))
+            user: user, provider: provider, name: name,
+            by: Caller(caller.actor, requestID: context.requestID, tokenID: caller.grant?.id))
         return Self.response(resolved)
     }
 

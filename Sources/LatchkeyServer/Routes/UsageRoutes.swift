@@ -31,7 +31,7 @@ struct UsageRoutes: Sendable {
     }
 
     @Sendable private func all(_ request: Request, _ context: LatchkeyRequestContext) async throws -> Response {
-        _ = try authentication.admin(request)
+        _ = try await authentication.admin(request)
         var query = try QueryReader(request)
         let user = try query.text("user").map { try UserID($0) }
         let asked = try Asked(

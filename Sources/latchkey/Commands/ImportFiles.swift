@@ -3,11 +3,19 @@ import LatchkeyCore
 import LatchkeyCrypto
 import LatchkeyImport
 
-/// Opens a file with keys in it, and says so when others can read it.
-private func openInput(_ path: String) throws -> InputFile {
-    let file = try InputFile(path: path)
-    if let warning = file.warning { Console.note("latchkey: warning: \(warning)") }
-    return file
+/// The file that keys are read from.
+struct SourceFileOptions: ParsableArguments {
+    @Argument(help: "The file.")
+    var file: String
+    @Flag(help: "Only say what would be stored; no database is opened.")
+    var dryRun = false
+
+    /// Opens it, and says so when others can read it.
+    func open() throws -> InputFile {
+        let input = try InputFile(path: file)
+        if let warning = input.warning { Console.note("latchkey: warning: \(warning)") }
+        return input
+    }
 }
 
 extension ImportCommand {
@@ -19,12 +27,9 @@ extension ImportCommand {
                 user's own. The others are named and left alone. Nothing in the file is run or expanded.
                 """)
 
-        @Argument(help: "The file.")
-        var file: String
+        @OptionGroup var source: SourceFileOptions
         @Option(help: "Store them as this user's own keys.")
         var user: String?
-        @Flag(help: "Only say what would be stored; no database is opened.")
-        var dryRun = false
         @OptionGroup var options: ImportOptions
 
         func run() async throws {
@@ -32,13 +37,13 @@ extension ImportCommand {
                 ProcessHardening.apply()
                 let settings = try await options.common.settings()
                 let owner = try user.map { KeyOwner.user(try UserID($0)) } ?? .global
-                let source = try DotenvImport(
-                    file: try openInput(file), owner: owner, catalogue: try Node.catalogue(settings))
-                for (name, reason) in source.skipped { Console.print("\(name)  skipped: \(reason)") }
-                if !source.unknownNames.isEmpty {
-                    Console.print("skipped, no provider has them: \(source.unknownNames.joined(separator: ", "))")
+                let keys = try DotenvImport(
+                    file: try source.open(), owner: owner, catalogue: try Node.catalogue(settings))
+                for (name, reason) in keys.skipped { Console.print("\(name)  skipped: \(reason)") }
+                if !keys.unknownNames.isEmpty {
+                    Console.print("skipped, no provider has them: \(keys.unknownNames.joined(separator: ", "))")
                 }
-                try await ImportRun(options, settings, isDryRun: dryRun, opens: false).run(source)
+                try await ImportRun(options, settings, isDryRun: source.dryRun, opens: false).run(keys)
             }
         }
     }
@@ -52,10 +57,7 @@ extension ImportCommand {
                 its number and the others are stored.
                 """)
 
-        @Argument(help: "The file.")
-        var file: String
-        @Flag(help: "Only say what would be stored; no database is opened.")
-        var dryRun = false
+        @OptionGroup var source: SourceFileOptions
         @OptionGroup var providers: ProviderMapOption
         @OptionGroup var options: ImportOptions
 
@@ -64,8 +66,8 @@ extension ImportCommand {
                 ProcessHardening.apply()
                 let settings = try await options.common.settings()
                 let names = try providers.names(try Node.catalogue(settings))
-                let source = try CSVImport(file: try openInput(file), providers: names)
-                try await ImportRun(options, settings, isDryRun: dryRun, opens: false).run(source)
+                let keys = try CSVImport(file: try source.open(), providers: names)
+                try await ImportRun(options, settings, isDryRun: source.dryRun, opens: false).run(keys)
             }
         }
     }
@@ -82,10 +84,7 @@ extension ImportCommand {
                 CREDS_KEY and CREDS_IV are LibreChat's own settings, read from the environment: the value, or file:PATH.
                 """)
 
-        @Argument(help: "The file.")
-        var file: String
-        @Flag(help: "Only say what would be stored; no database is opened.")
-        var dryRun = false
+        @OptionGroup var source: SourceFileOptions
         @OptionGroup var providers: ProviderMapOption
         @OptionGroup var options: ImportOptions
 
@@ -96,8 +95,8 @@ extension ImportCommand {
                 let names = try providers.names(try Node.catalogue(settings))
                 let key = try ImportSecret.read("CREDS_KEY", settings, for: "LibreChat's key")
                 let cipher = try LibreChatCipher(key: key.secret, iv: try ImportSecret.find("CREDS_IV", settings))
-                let source = try LibreChatImport(file: try openInput(file), cipher: cipher, providers: names)
-                try await ImportRun(options, settings, isDryRun: dryRun, opens: true).run(source)
+                let keys = try LibreChatImport(file: try source.open(), cipher: cipher, providers: names)
+                try await ImportRun(options, settings, isDryRun: source.dryRun, opens: true).run(keys)
             }
         }
     }

@@ -4,6 +4,7 @@ import LatchkeyCore
 import LatchkeyCrypto
 import LatchkeySQL
 import LatchkeyServer
+import LatchkeyWeb
 import Logging
 import ServiceLifecycle
 import UnixSignals
@@ -34,6 +35,12 @@ struct ServeCommand: AsyncParsableCommand {
             "Keep a root, secrets and the database in this folder, made on first use.", valueName: "folder"))
     var quickstart: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Serve the files of the pages from this folder, read anew each time: for working on them.",
+            valueName: "folder"))
+    var uiFolder: String?
+
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
@@ -51,7 +58,8 @@ struct ServeCommand: AsyncParsableCommand {
             let settings = try await common.settings()
             if printConfig { return Console.print(settings.printed()) }
             ProcessHardening.apply()
-            try await Service(settings: settings, quickStart: quickStart).run(hostname: hostname, port: port)
+            try await Service(settings: settings, quickStart: quickStart, uiFolder: uiFolder).run(
+                hostname: hostname, port: port)
         }
     }
 }
@@ -60,6 +68,7 @@ struct ServeCommand: AsyncParsableCommand {
 private struct Service {
     let settings: Settings
     let quickStart: QuickStart?
+    let uiFolder: String?
 
     func run(hostname: String, port: Int) async throws {
         let logger = try LogLines.start(settings)
@@ -70,6 +79,10 @@ private struct Service {
         let globalFallback = try settings.flag(.globalFallback)
         let trustedProxies = try Identity.trustedProxies(settings)
         let gateway = try GatewayAssembly(settings)
+        let web = try webParts()
+        let browsers = try Browsers(settings)
+        let singleSignOn = try SingleSignOn.rules(settings)
+        let usageDays = try settings.usageDays()
         let prices = try Prices.table(settings, try Node.catalogue(settings))
         let node = try await Node.open(settings, remembersRows: true, logger: logger)
         let isSetUp = try await SetupGate.isFinished(node.store)
@@ -87,7 +100,7 @@ private struct Service {
         let accessTokens = AccessTokens(store: node.store, vault: node.vault, logger: logger)
         let authentication = Authentication(
             verifier: TokenVerifier(rules: rules, keys: keys, clock: node.clock), serviceToken: serviceToken,
-            accessTokens: accessTokens, trustedProxies: trustedProxies)
+            accessTokens: accessTokens, browsers: browsers.sessions(node, logger), trustedProxies: trustedProxies)
         let resolver = KeyResolver(
             vault: node.vault, environment: environmentKeys(node, logger), globalFallback: globalFallback, uses: uses)
         var parts = LatchkeyServer.Parts(
@@ -95,11 +108,17 @@ private struct Service {
             gate: SetupGate(store: node.store, token: configuredSetupToken ?? madeToken, clock: node.clock),
             authentication: authentication, cors: CORSPolicy(origins: settings.list(.corsOrigins)))
         parts.usage = UsageParts(store: node.store, recorder: recorder)
+        parts.web = web
+        parts.administration = AdminParts(node, startedAt: node.clock.now())
+        parts.oidc = singleSignOn.map {
+            SingleSignOn.signIn($0, client: node.client, keyring: node.keyring, clock: node.clock)
+        }
         parts.gateway = gateway.gateway(parts, ledger: recorder, trustedProxies: trustedProxies, logger: logger)
 
         var services: [any ServiceLifecycle.Service] = [
             uses, recorder, accessTokens.uses, Revalidation(vault: node.vault, logger: logger),
         ]
+        if let usageDays { services.append(Retention(store: node.store, days: usageDays, logger: logger)) }
         if let source = settings[.jwks], JWKSSource.isURL(source) {
             services.append(JWKSRefresh(source: source, algorithm: rules.algorithm, keys: keys, logger: logger))
         }
@@ -119,6 +138,13 @@ private struct Service {
         await accessTokens.uses.flush()
         await node.close()
         logger.info("stopped")
+    }
+
+    /// - Throws: `configuration`.
+    private func webParts() throws -> WebParts {
+        WebParts(
+            assets: try uiFolder.map { try WebAssets(folder: $0) } ?? .embedded,
+            policy: try WebPolicy(frameAncestors: settings.list(.frameAncestors)))
     }
 
     private func environmentKeys(_ node: Node, _ logger: Logger) -> EnvironmentKeys {

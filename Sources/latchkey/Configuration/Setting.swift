@@ -5,7 +5,7 @@ struct Setting: Sendable {
     let fallback: String
     let isSecret: Bool
 
-    private init(_ name: String, default fallback: String = "", secret isSecret: Bool = false, _ summary: String) {
+    init(_ name: String, default fallback: String = "", secret isSecret: Bool = false, _ summary: String) {
         self.name = name
         self.summary = summary
         self.fallback = fallback
@@ -44,7 +44,7 @@ extension Setting {
         "How many connections this node keeps to PostgreSQL, 5 or more.")
     static let serviceToken = Setting(
         "LATCHKEY_SERVICE_TOKEN", secret: true,
-        "What the app's back end shows to `/api/service/resolve`: at least 32 random bytes; or `file:PATH`. Without it that route answers 401."
+        "One token that may have every user's key at `/api/service/resolve`: at least 32 random bytes; or `file:PATH`. Empty: access tokens alone are let in there."
     )
     static let setupToken = Setting(
         "LATCHKEY_SETUP_TOKEN", secret: true,
@@ -68,6 +68,9 @@ extension Setting {
     static let corsOrigins = Setting(
         "LATCHKEY_CORS_ORIGINS",
         "Web origins, comma-separated, that may call from a browser, such as `https://app.example.com`.")
+    static let frameAncestors = Setting(
+        "LATCHKEY_UI_FRAME_ANCESTORS",
+        "Web origins, comma-separated, whose pages may show `/ui/embed` in a frame; `self` is our own. Empty: none.")
     static let jwks = Setting(
         "LATCHKEY_JWKS",
         "A JWK set for RS256, ES256 or EdDSA: a file's path, or an https URL that is read at start and every ten minutes."
@@ -95,17 +98,24 @@ extension Setting {
         "LATCHKEY_PROVIDER_CA_FILE",
         "Certificate authorities, PEM, that a provider's certificate may come from beside the system's: for providers of your own."
     )
+    static let usageDays = Setting(
+        "LATCHKEY_USAGE_DAYS",
+        "After so many days usage events are deleted, and access tokens that ended as long ago. Empty: never.")
     static let logLevel = Setting(
         "LATCHKEY_LOG_LEVEL", default: "info",
         "trace, debug, info, notice, warning, error or critical. Logs go to standard error.")
     static let configFile = Setting(
         "LATCHKEY_CONFIG", "A YAML or JSON file with these settings, names in lower case. The environment wins.")
 
-    static let all: [Setting] = [
-        databaseURL, root, jwtSecret, jwtAlgorithm, jwtExpirationMinutes,
-        databaseConnections, serviceToken, setupToken, providersFile, pricesFile,
-        allowLoopback, allowedBaseURLHosts, globalFallback, corsOrigins, jwks, jwtKeyID, jwtUserClaim, jwtRolesClaim,
-        jwtAudience, jwtIssuer, trustedProxies, gatewayFirstByteSeconds, gatewayIdleSeconds, providerCAFile, logLevel,
-        configFile,
-    ]
+    static let all: [Setting] =
+        [
+            databaseURL, root, jwtSecret, jwtAlgorithm, jwtExpirationMinutes,
+            databaseConnections, serviceToken, setupToken, providersFile, pricesFile,
+            allowLoopback, allowedBaseURLHosts, globalFallback, corsOrigins, frameAncestors, jwks, jwtKeyID,
+            jwtUserClaim, jwtRolesClaim,
+            jwtAudience, jwtIssuer, trustedProxies, gatewayFirstByteSeconds, gatewayIdleSeconds, providerCAFile,
+            usageDays,
+            logLevel,
+            configFile,
+        ] + pages + oidc
 }

@@ -81,6 +81,20 @@ struct Settings: Sendable {
         return number
     }
 
+    /// How long usage is kept; nil: for ever.
+    /// - Throws: `configuration`.
+    func usageDays() throws -> Int64? {
+        guard self[.usageDays] != nil else { return nil }
+        let days = try positiveNumber(.usageDays)
+        guard (Retention.fewestDays...Retention.mostDays).contains(days) else {
+            throw LatchkeyError(
+                .configuration,
+                "\(Setting.usageDays.name) is \(days), and not from \(Retention.fewestDays) to \(Retention.mostDays)",
+                hint: "a month's budgets are counted from its events")
+        }
+        return days
+    }
+
     /// Every setting, one a line, secrets as what kind they are.
     func printed() -> String {
         Setting.all.map { setting in

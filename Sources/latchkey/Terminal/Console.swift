@@ -28,6 +28,7 @@ enum Console {
     }
 
     static var isInputTerminal: Bool { isatty(STDIN_FILENO) == 1 }
+    static var isOutputTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
     /// A key from standard input: all of it, or a line typed without echo.
     ///

@@ -46,7 +46,7 @@ struct MethodTests {
 
     /// The reference system's front end sends some of them with a slash and some without.
     @Test func `a slash at the end makes no difference`() async throws {
-        for route in try await TestService().routes {
+        for route in try await TestService().routes where route.access != .page {
             let row = try #require(RouteMatrixTests.table["\(route.method.rawValue) \(route.path)"])
             var answers: [Answer] = []
             for ending in ["", "/"] {
@@ -75,7 +75,8 @@ struct MethodTests {
             let bearer = service.bearer(for: route.access)
             let get = try await service.call(.get, row.uri, bearer: bearer, headers: [.xRequestID: "r"])
             let head = try await service.call(.head, row.uri, bearer: bearer, headers: [.xRequestID: "r"])
-            #expect(head.status == 200)
+            // No identity provider is set up here.
+            #expect(head.status == (route.path.hasPrefix("/ui/oidc/") ? 404 : 200))
             #expect(head.body.isEmpty)
             #expect(head.headers == get.headers)
         }
@@ -83,7 +84,7 @@ struct MethodTests {
 
     @Test func `HEAD asks for the same rights as GET, and is not there where GET is not`() async throws {
         let service = try await TestService()
-        for route in service.routes where route.access != .anyone {
+        for route in service.routes where ![.anyone, .page].contains(route.access) {
             let uri = route.path.replacing(":provider", with: "acme")
             let answer = try await service.call(.head, uri)
             let hasGet = service.routes.contains { $0.path == route.path && $0.method == .get }

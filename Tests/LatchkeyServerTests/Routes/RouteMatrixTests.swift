@@ -53,6 +53,9 @@ struct RouteMatrixTests {
             outcomes: users(owner: "200", others: "200")),
         "DELETE /api/api-keys/:provider": Row(
             uri: "/api/api-keys/acme", outcomes: users(owner: "200", others: "404 key_not_found")),
+        "POST /api/api-keys/:provider/default": Row(
+            uri: "/api/api-keys/acme/default", json: #"{"name":"work"}"#,
+            outcomes: users(owner: "404 key_not_found", others: "404 key_not_found")),
         "DELETE /api/api-keys": Row(uri: "/api/api-keys", outcomes: users(owner: "200", others: "200")),
         "POST /api/api-keys/set-initial": Row(uri: "/api/api-keys/set-initial", json: newKey, outcomes: setup),
         "GET /api/api-keys/status-initial": Row(uri: "/api/api-keys/status-initial", outcomes: setup),
@@ -66,6 +69,15 @@ struct RouteMatrixTests {
         "GET /api/usage": Row(uri: "/api/usage", outcomes: users(owner: "200", others: "200")),
         "GET /api/usage/events": Row(uri: "/api/usage/events", outcomes: users(owner: "200", others: "200")),
         "GET /api/admin/usage": Row(uri: "/api/admin/usage", outcomes: admins("200")),
+        "GET /api/activity": Row(uri: "/api/activity", outcomes: users(owner: "200", others: "200")),
+        "GET /api/admin/overview": Row(uri: "/api/admin/overview", outcomes: admins("200")),
+        // The owner's key works.
+        "GET /api/admin/keys": Row(uri: "/api/admin/keys?state=failing", outcomes: admins("200")),
+        "GET /api/admin/users": Row(uri: "/api/admin/users", outcomes: admins("200")),
+        "DELETE /api/admin/global-keys/:provider": Row(
+            uri: "/api/admin/global-keys/acme", outcomes: admins("404 key_not_found")),
+        "POST /api/admin/global-keys/:provider/validate": Row(
+            uri: "/api/admin/global-keys/acme/validate", outcomes: admins("404 key_not_found")),
         "GET /api/budgets": Row(uri: "/api/budgets", outcomes: users(owner: "200", others: "200")),
         "PUT /api/budgets": Row(uri: "/api/budgets", json: newBudget, outcomes: users(owner: "200", others: "200")),
         "DELETE /api/budgets": Row(
@@ -92,7 +104,18 @@ struct RouteMatrixTests {
             uri: "/api/admin/access-tokens/aaaaaaaaaaaaaaaa", outcomes: admins("404 token_not_found")),
         "POST /api/admin/access-tokens/:id/roll": Row(
             uri: "/api/admin/access-tokens/aaaaaaaaaaaaaaaa/roll", json: "{}", outcomes: admins("404 token_not_found")),
+        "GET /api/session": Row(uri: "/api/session", outcomes: everyone("200")),
+        "POST /api/session": Row(
+            uri: "/api/session", json: #"{"code":"lkc_"}"#, outcomes: everyone("403 csrf_refused")),
+        "DELETE /api/session": Row(uri: "/api/session", outcomes: everyone("403 csrf_refused")),
+        "POST /api/session/codes": Row(
+            uri: "/api/session/codes", outcomes: users(owner: "201", others: "201")),
         "GET /api/api-keys/providers": Row(uri: "/api/api-keys/providers", outcomes: everyone("200")),
+        // Without a provider there is nothing there; with one, see `Outside/test_oidc.py`.
+        "GET /ui/oidc/start": Row(uri: "/ui/oidc/start", outcomes: everyone("404 not_found")),
+        "GET /ui/oidc/callback": Row(uri: "/ui/oidc/callback", outcomes: everyone("404 not_found")),
+        "GET /ui": Row(uri: "/ui/", outcomes: everyone("200")),
+        "GET /ui/:name": Row(uri: "/ui/style.css", outcomes: everyone("200")),
         "GET /healthz": Row(uri: "/healthz", outcomes: everyone("200")),
         "GET /readyz": Row(uri: "/readyz", outcomes: everyone("200")),
         "GET /openapi.yaml": Row(uri: "/openapi.yaml", outcomes: everyone("200")),
@@ -123,6 +146,8 @@ struct RouteMatrixTests {
             let expected: Set<Role> =
                 switch route.access {
                 case .anyone: Set(Role.allCases)
+                // Whoever asks: from no page of ours (`SessionRouteTests`).
+                case .page: []
                 case .user: [.owner, .otherUser, .admin]
                 case .setup: [.admin, .setup]
                 case .service: [.service]

@@ -23,6 +23,7 @@ final class TestService: Sendable {
         var globalFallback = true
         var hasServiceToken = true
         var trustedProxies: [Network] = []
+        var publicURL: String? = "https://keys.example"
         var allowedBaseURLHosts: Set<String> = []
         var isWritable = true
         var limits = ServerLimits()
@@ -34,6 +35,7 @@ final class TestService: Sendable {
     let vault: KeyVault
     let gate: SetupGate
     let tokens: AccessTokens
+    let sessions: WebSessions
     let authentication: Authentication
     let usage: any UsageStore & BudgetStore
     let recorder: UsageRecorder
@@ -66,6 +68,7 @@ final class TestService: Sendable {
                 allowedBaseURLHosts: options.allowedBaseURLHosts, isWritable: options.isWritable, random: { 0.5 }),
             clock: clock.clock)
         tokens = AccessTokens(store: store, vault: vault)
+        sessions = WebSessions(store: store, vault: vault)
         gate = SetupGate(
             store: store, token: SharedSecret(Secret(copying: Array(Self.setupToken.utf8))), clock: clock.clock)
         let resolver = KeyResolver(
@@ -80,6 +83,7 @@ final class TestService: Sendable {
         limits = options.limits
         authentication = Authentication(
             verifier: verifier, serviceToken: options.hasServiceToken ? serviceToken : nil, accessTokens: tokens,
+            browsers: BrowserSessions(sessions: sessions, origins: try OwnOrigins(publicURL: options.publicURL)),
             trustedProxies: options.trustedProxies)
         usage = store
         recorder = UsageRecorder(
@@ -89,6 +93,8 @@ final class TestService: Sendable {
             vault: vault, resolver: resolver, gate: gate,
             authentication: authentication, cors: CORSPolicy(origins: options.origins), limits: options.limits)
         parts.usage = UsageParts(store: store, recorder: recorder)
+        parts.administration = AdminParts(
+            store: store, version: "1.2.3", startedAt: clock.clock.now(), database: "sqlite", nodes: 1)
         server = LatchkeyServer(parts)
     }
 
@@ -108,7 +114,7 @@ extension TestService {
         case .service: Self.serviceToken
         case .setup: Self.setupToken
         case .admin: TokenForge.admin("root")
-        case .user, .anyone, .gateway: TokenForge.user("owner")
+        case .user, .anyone, .page, .gateway: TokenForge.user("owner")
         }
     }
 }
