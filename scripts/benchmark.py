@@ -28,9 +28,9 @@ def b64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
-def token(user: str) -> str:
+def token(user: str, **more) -> str:
     head = b64(b'{"alg":"HS256","typ":"JWT"}')
-    claims = b64(json.dumps({"sub": user, "exp": int(time.time()) + 86_400}).encode())
+    claims = b64(json.dumps({"sub": user, "exp": int(time.time()) + 86_400, **more}).encode())
     mac = hmac.new(JWT_SECRET.encode(), f"{head}.{claims}".encode(), hashlib.sha256).digest()
     return f"{head}.{claims}.{b64(mac)}"
 

@@ -9,6 +9,7 @@ import time
 import pytest
 
 import database
+from browser import running_chromium
 from client import fake_key
 from harness import Latchkey, binary_path
 from postgres_database import shared_cluster
@@ -23,15 +24,27 @@ NOT_ON = {
         "test_pgbouncer.py": "there is no server to pool connections to",
         "test_moving_house.py": "there is no server to move to",
         "test_access_tokens.py::test_revoked_on_one_node_is_refused_on_the_other": "one node",
+        "test_default_key.py::test_two_nodes": "one node",
         "test_access_tokens.py::test_a_limit_of_tokens_is_one_on_two_nodes": "one node",
+        "test_web_sessions.py::test_one_code_at_two_nodes": "one node",
+        "test_web_sessions.py::test_signed_out_on_one_node_is_out_on_the_other": "one node",
         "test_gateway_budgets.py::TestTwoNodes::test_both_together_let_exactly_as_many_through": "one node",
     },
     "postgresql": {
         "test_docs.py": "the papers, which use no database but their own",
+        "test_api_key_service.py": "the front end's module, which no database takes part in",
+        "test_front_end_examples.py": "pages with the front end's element, which no database takes part in",
+        "test_ui_assets.py": "the pages' files, which no database takes part in",
+        "test_element.py": "the front end's element, which no database takes part in",
+        "test_element_shown.py": "the front end's element, which no database takes part in",
+        "test_element_reading.py": "the front end's element, which no database takes part in",
+        "test_ui_payloads.py": "stored texts in a page, which come there by the same way from any database",
+        "test_ui_flow.py::test_how_the_pages_look": "pictures of the pages",
         "test_scripted_provider.py": "the tests' own provider, without the service",
         "test_scripted_inference.py": "the tests' own inference provider, without the service",
         "test_gateway_tls.py": "the gateway's connections to providers, which no database takes part in",
         "test_gateway_connections.py": "the gateway on the wire, which no database takes part in",
+        "test_oidc_attacks.py": "answers of identity providers, which no database takes part in",
         "test_start_refusals.py::TestADatabaseThatDoesNotFit::test_a_file_that_is_no_database": "a file",
         "test_start_refusals.py::TestADatabaseThatDoesNotFit::test_a_folder": "a file",
         "test_limits.py::test_slow_clients_are_cut_off": "half a minute of slow clients who never reach a database",
@@ -67,6 +80,13 @@ def pytest_terminal_summary(terminalreporter):
 def provider():
     with ScriptedProvider() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A browser, started on first use; each test opens a context of its own."""
+    with running_chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

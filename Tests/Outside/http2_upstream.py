@@ -105,6 +105,10 @@ class Http2Connection:
         if self.is_over():
             self.writer.close()
 
+    def limit(self, streams: int):
+        self.h2.update_settings({SettingCodes.MAX_CONCURRENT_STREAMS: streams})
+        self.flush()
+
     def go_away(self, skipped: int):
         """h2 would end the connection with it; in truth streams under way go on."""
         self.is_leaving = True

@@ -7,7 +7,7 @@ import database
 import expect
 from client import fake_key
 
-OWNED = ("user_api_keys", "user_settings", "access_tokens", "usage_budgets", "usage_events")
+OWNED = ("user_api_keys", "user_settings", "access_tokens", "usage_budgets", "usage_events", "web_sessions")
 EVERYTHING = (
     *OWNED, "global_api_keys", "audit_events", "keyset", "deployment_facts", "job_leases", "schema_migrations",
     "usage_reservations",
@@ -41,6 +41,7 @@ def use(client, user: str):
     expect.success(client.as_user(user, "POST", "/api/access-tokens", json={"label": "t", "scopes": ["status"]}), 201)
     budget = {"metric": "tokens", "per": "day", "amount": 1000}
     expect.success(client.as_user(user, "PUT", "/api/budgets", json=budget))
+    expect.success(client.as_user(user, "POST", "/api/session/codes"), 201)
     counts = {"gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 5}
     names = {"gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o-mini"}
     event = {"id": "e1", "user_id": user, "attributes": {**names, **counts}}

@@ -228,7 +228,7 @@ class TestPrivileges:
             "SELECT ON keyset", "INSERT ON user_settings", "SELECT ON deployment_facts", "UPDATE ON job_leases",
             "USAGE, SELECT ON SEQUENCE audit_events_id_seq", "USAGE, SELECT ON SEQUENCE user_api_keys_id_seq",
             "UPDATE ON access_tokens", "INSERT ON usage_events", "UPDATE ON usage_budgets",
-            "DELETE ON usage_reservations", "USAGE, SELECT ON SEQUENCE usage_events_id_seq",
+            "DELETE ON usage_reservations", "DELETE ON web_sessions", "USAGE, SELECT ON SEQUENCE usage_events_id_seq",
         ],
     )  # fmt: skip
     def test_one_privilege_less(self, granted, missing):

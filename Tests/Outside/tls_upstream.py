@@ -132,6 +132,12 @@ class Upstream(Listener):
         for connection in list(self.http2.values()):
             self.loop.call_soon_threadsafe(connection.go_away, skipped)
 
+    def limit(self, streams: int):
+        """From now on every HTTP/2 connection takes so many streams at once, those that come as well."""
+        self.most_streams = streams
+        for connection in list(self.http2.values()):
+            self.loop.call_soon_threadsafe(connection.limit, streams)
+
     def freeze(self):
         """From now on nothing that comes over the HTTP/2 connections there are is read or answered."""
         for connection in list(self.http2.values()):

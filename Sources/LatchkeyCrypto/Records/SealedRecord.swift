@@ -4,7 +4,7 @@ public struct SealedRecord: Sendable, Equatable {
     public var kid: UInt32
     /// The format: 1 is Fernet under a derived key.
     public var suite: UInt8
-    /// One more with each write of the row.
+    /// Higher with each write of the row.
     public var rowVersion: UInt64
     /// 32 random bytes, fresh with each write.
     public var salt: [UInt8]
