@@ -8,7 +8,7 @@ PORT ?= 8080
 RELEASE := .build/release/latchkey
 PYTHON := .venv/bin/python
 
-.PHONY: help run test test-swift test-outside build bench bench-sqlite bench-postgres bench-gateway format format-check clean packages-run packages-test
+.PHONY: help run test test-swift test-outside build bench bench-sqlite bench-postgres bench-gateway bench-pages format format-check clean packages-run packages-test packages-bench
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,19 +29,19 @@ test-outside: build .venv/ready ## The outside clients' tests alone, against the
 build: ## The release binary.
 	$(SWIFT) build -c release
 
-bench: bench-sqlite bench-postgres bench-gateway ## Requests per second, latency, memory, start; beside pgbench and nginx; moving house.
+bench: bench-sqlite bench-postgres bench-gateway bench-pages ## Requests per second, latency, memory, start; beside pgbench and nginx; moving house; pages.
 
-bench-sqlite: build ## Of these, the embedded database.
-	@scripts/install-packages bench
+bench-sqlite: packages-bench build ## Of these, the embedded database.
 	@scripts/bench
 
-bench-postgres: build ## Of these, PostgreSQL, import, backup and restore.
-	@scripts/install-packages bench
+bench-postgres: packages-bench build ## Of these, PostgreSQL, import, backup and restore.
 	@scripts/bench-postgres
 
-bench-gateway: build ## Of these, the gateway beside nginx as a reverse proxy, answers and event streams.
-	@scripts/install-packages bench
+bench-gateway: packages-bench build ## Of these, the gateway beside nginx as a reverse proxy, answers and event streams.
 	@scripts/bench-gateway
+
+bench-pages: packages-bench build .venv/ready ## Of these, the pages in Chromium: bytes, requests, paints, layout shifts.
+	@$(PYTHON) scripts/bench-pages
 
 format: ## Format the sources.
 	$(SWIFT) format --in-place --recursive Sources Tests Package.swift
@@ -57,6 +57,9 @@ packages-run:
 
 packages-test:
 	@scripts/install-packages test
+
+packages-bench:
+	@scripts/install-packages bench
 
 .venv/ready: Tests/Outside/requirements.txt
 	@command -v python3 >/dev/null || scripts/install-packages test

@@ -84,8 +84,8 @@ extension PagesContract {
     package func pagesThroughHolders() async throws {
         let store = try await newStore()
         let keys = try await filled(store, seed: 33)
-        let users = Dictionary(grouping: keys, by: \.owner.column).map { id, keys in
-            (id: Array(id.utf8), keys: keys)
+        let users = Dictionary(grouping: keys) { Array($0.owner.column.utf8) }.map { id, keys in
+            (id: id, keys: keys)
         }.sorted { $0.id.lexicographicallyPrecedes($1.id) }
         for prefix in [
             nil, "a", "al", "alice", "alicex", "A", "%", "_", "caf", "caf\u{e9}", "\u{d7ff}", "🔑", "\u{10ffff}",

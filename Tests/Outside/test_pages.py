@@ -1,5 +1,5 @@
-"""Latchkey's own pages beyond one person's way through them: that their numbers are the service's, that every page works
-empty, by keyboard and in each language, and what only these pages do."""
+"""Latchkey's own pages beyond one person's way through them: that their numbers are the service's, that every page
+works empty, by keyboard and in each language, and what only these pages do."""
 
 import csv
 import datetime
@@ -21,8 +21,12 @@ from harness import REPOSITORY, wait_until
 from ui_pages import own_pages
 
 USER, ADMIN, OTHER = "reader", "operator", "other-reader"
-MODELS = (("openai", "gpt-4o", "default"), ("openai", "gpt-4o-mini", "work"), ("anthropic", "claude-sonnet-4-5", "default"),
-          ("groq", "model-without-a-price", "default"))
+MODELS = (
+    ("openai", "gpt-4o", "default"),
+    ("openai", "gpt-4o-mini", "work"),
+    ("anthropic", "claude-sonnet-4-5", "default"),
+    ("groq", "model-without-a-price", "default"),
+)
 DAYS = 40
 GERMAN = {"usage": "Verbrauch", "activity": "Aktivität", "security": "Sicherheit", "": "Meine Schlüssel"}
 NAMES = itertools.count(1)
@@ -33,7 +37,7 @@ FOCUSED = """() => { let at = document.activeElement;
   while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
   const box = at.getBoundingClientRect(); const style = getComputedStyle(at);
   return { tag: at.tagName, name: at.getAttribute("aria-label") ?? at.textContent.trim().slice(0, 60),
-    inside: !!at.closest("main"), seen: box.width > 0 && style.visibility === "visible",
+    inside: !!document.activeElement.closest("main"), seen: box.width > 0 && style.visibility === "visible",
     ring: at.matches(":focus-visible") }; }"""
 
 
@@ -47,7 +51,9 @@ def used(user: str, seed: int) -> list[dict]:
             counts = {"input_tokens": 1000 + 37 * day + number, "output_tokens": 100 + 7 * day + seed}
             attributes = {f"gen_ai.usage.{name}": count for name, count in counts.items()}
             attributes |= {"gen_ai.provider.name": vendor, "gen_ai.response.model": model}
-            made.append({"id": f"{user}-{day}-{number}", "user_id": user, "time": at, "key_name": key, "attributes": attributes})
+            made.append(
+                {"id": f"{user}-{day}-{number}", "user_id": user, "time": at, "key_name": key, "attributes": attributes}
+            )
     return made
 
 
@@ -57,10 +63,18 @@ def busy(module_service):
     service = module_service()
     client = service.client()
     for seed, user in enumerate((USER, OTHER)):
-        answer = client.call("POST", "/api/service/usage", token=client.service_token, json={"events": used(user, seed)})
+        answer = client.call(
+            "POST", "/api/service/usage", token=client.service_token, json={"events": used(user, seed)}
+        )
         assert expect.success(answer)["new"] == len(used(user, seed))
-        for vendor, behaviour, name in (("openai", "valid", "default"), ("openai", "nocredit", "work"), ("anthropic", "invalid", "default")):
+        for vendor, behaviour, name in (
+            ("openai", "valid", "default"),
+            ("openai", "nocredit", "work"),
+            ("anthropic", "invalid", "default"),
+        ):
             expect.success(client.set(user, vendor, fake_key(behaviour), name=name))
+    for vendor in ("openai", "anthropic"):
+        expect.success(client.validate(USER, vendor))
     expect.success(client.set_initial("openrouter", fake_key()))
     expect.success(client.set_initial("gemini", fake_key("invalid")))
     return service
@@ -72,13 +86,20 @@ def empty(module_service):
 
 
 def usage(service, by: str, **query) -> dict:
-    return expect.success(service.client().as_user(USER, "GET", "/api/usage", params={"by": by, "limit": 10_000, **query}))
+    return expect.success(
+        service.client().as_user(USER, "GET", "/api/usage", params={"by": by, "limit": 10_000, **query})
+    )
 
 
 def table(at, title: str) -> list[list[str]]:
-    region = at.page.get_by_role("region", name=f"Table: {title}")
+    region = at.page.get_by_role("region", name=words(f"Table: {title}"))
     shown(region).to_be_visible()
     return region.locator("table").evaluate(CELLS)
+
+
+def words(text: str) -> re.Pattern:
+    """As a page writes it, where values keep their direction to themselves."""
+    return re.compile("[\u2068\u2069]*".join(map(re.escape, text)))
 
 
 def plain(text: str) -> str:
@@ -93,7 +114,10 @@ class TestUsage:
             days = usage(busy, "day")["usage"]
             spent = {row["day"]: row["cost_micros"] for row in days if row["cost_micros"]}
             assert {row[0]: int(row[1]) for row in table(at, "Spend by day")} == spent
-            counted = {row["day"]: [row["input_tokens"] + row["output_tokens"], row["input_tokens"], row["output_tokens"]] for row in days}
+            counted = {
+                row["day"]: [row["input_tokens"] + row["output_tokens"], row["input_tokens"], row["output_tokens"]]
+                for row in days
+            }
             assert {row[0]: [int(cell) for cell in row[1:]] for row in table(at, "Tokens by day")} == counted
             providers = {row["provider"]: row for row in usage(busy, "provider")["usage"]}
             rows = {row[0]: row[1:] for row in table(at, "Usage by provider")}
@@ -104,15 +128,26 @@ class TestUsage:
             assert int(rows["OpenAI"][0]) == providers["openai"]["cost_micros"]
             assert rows["Groq"][0] == "no price known"
             totals = usage(busy, "day")["totals"]
-            tiles = [int(value) for value in at.page.locator(".tile data").evaluate_all("all => all.map(({ value }) => value)")]
+            tiles = [
+                int(value)
+                for value in at.page.locator(".tile data").evaluate_all("all => all.map(({ value }) => value)")
+            ]
             assert tiles == [totals[member] for member in ("cost_micros", "input_tokens", "output_tokens", "requests")]
             at.assert_clean()
+
+    def test_no_two_marks_of_a_scale_read_alike(self, chromium, busy):
+        with own_pages(chromium, busy) as at:
+            at.code_sign_in(USER).open("/ui/usage")
+            for chart in ("usage-spend", "usage-tokens"):
+                marks = at.page.locator(f"#{chart} .tick[text-anchor=end]").all_text_contents()
+                assert len(marks) >= 3 and len(set(marks)) == len(marks), marks
 
     def test_what_has_no_price_is_named(self, chromium, busy):
         with own_pages(chromium, busy) as at:
             at.code_sign_in(USER).open("/ui/usage")
             missing = usage(busy, "model")["totals"]["unpriced_requests"]
-            shown(at.page.locator(".notice.warning")).to_contain_text(f"model-without-a-price · Groq · {missing} calls")
+            named = f"model-without-a-price · Groq · {missing} calls"
+            shown(at.page.locator(".notice.warning")).to_contain_text(named)
 
     def test_models_keys_and_other_times(self, chromium, busy):
         with own_pages(chromium, busy) as at:
@@ -120,7 +155,9 @@ class TestUsage:
             at.page.get_by_role("radio", name="Model").check()
             at.page.get_by_role("radio", name="Tokens").check()
             models = {row["model"]: row["requests"] for row in usage(busy, "provider,model")["usage"]}
-            assert {name: next(int(row[2]) for row in table(at, "Usage by model") if name in row[0]) for name in models} == models
+            assert {
+                name: next(int(row[2]) for row in table(at, "Usage by model") if name in row[0]) for name in models
+            } == models
             at.page.get_by_role("radio", name="Key").check()
             assert len(table(at, "Usage by key")) == len(usage(busy, "key")["usage"])
             at.page.get_by_label("Time").select_option("90")
@@ -129,7 +166,7 @@ class TestUsage:
             shown(at.page.locator(".tile data").last).to_have_attribute("value", str(wanted))
             assert len(table(at, "Tokens by day")) == DAYS
             at.page.get_by_label("Time").select_option("365")
-            shown(at.page.get_by_role("region", name="Table: Tokens by month")).to_be_visible()
+            shown(at.page.get_by_role("region", name=words("Table: Tokens by month"))).to_be_visible()
             months = {row["day"][:7] for row in usage(busy, "day", **{"from": since})["usage"]}
             assert {row[0] for row in table(at, "Tokens by month")} == months
             at.assert_clean()
@@ -139,7 +176,9 @@ class TestUsage:
             at.code_sign_in(USER).open("/ui/usage")
             with at.page.expect_download() as download:
                 at.page.get_by_role("button", name="Download CSV").click()
-            assert re.fullmatch(r"latchkey-usage-\d{4}-\d\d-\d\d-\d{4}-\d\d-\d\d\.csv", download.value.suggested_filename)
+            assert re.fullmatch(
+                r"latchkey-usage-\d{4}-\d\d-\d\d-\d{4}-\d\d-\d\d\.csv", download.value.suggested_filename
+            )
             rows = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
             totals = usage(busy, "day")["totals"]
             assert sum(int(row["cost_micros"] or 0) for row in rows) == totals["cost_micros"]
@@ -150,7 +189,7 @@ class TestUsage:
     def test_a_chart_is_read_with_the_arrow_keys(self, chromium, busy):
         with own_pages(chromium, busy) as at:
             at.code_sign_in(USER).open("/ui/usage")
-            plot = at.page.get_by_role("group", name="Chart: Tokens by day")
+            plot = at.page.get_by_role("group", name=words("Chart: Tokens by day"))
             reading = at.page.locator("#usage-tokens .chart-reading")
             plot.focus()
             days = {row["day"]: row for row in usage(busy, "day")["usage"]}
@@ -182,13 +221,13 @@ class TestUsage:
             amount.fill("12,50")
             page.get_by_label("Warn at, in percent").fill("90, 50")
             page.get_by_role("button", name="Save budget").click()
-            shown(page.locator("#budgets .row-item")).to_contain_text("$12.50 a month")
+            shown(page.locator("#budgets .row-item")).to_contain_text(words("$12.50 a month"))
             [budget] = budgets()
             assert (budget["amount"], budget["warnings"], budget["set_by"]) == (12_500_000, [50, 90], "user")
             page.get_by_role("button", name="Change").click()
             page.get_by_label("At most, in US dollars").fill("20")
             page.get_by_role("button", name="Save budget").click()
-            shown(page.locator("#budgets .row-item")).to_contain_text("$20.00 a month")
+            shown(page.locator("#budgets .row-item")).to_contain_text(words("$20.00 a month"))
             assert [budget["amount"] for budget in budgets()] == [20_000_000]
             page.locator("#budgets .row-item").get_by_role("button", name="Remove").click()
             page.get_by_role("dialog").get_by_role("button", name="Remove").click()
@@ -239,7 +278,9 @@ class TestSecurity:
             expect.problem(client.call("GET", "/api/api-keys/status", token=secret), 401, "unauthorized")
             assert client.call("GET", "/api/api-keys/status", token=second).status_code == 200
             page.get_by_role("button", name="I have kept it").click()
-            page.locator("#access-tokens .row-item", has=page.get_by_role("button", name="Revoke")).last.get_by_role("button", name="Revoke").click()
+            page.locator("#access-tokens .row-item", has=page.get_by_role("button", name="Revoke")).last.get_by_role(
+                "button", name="Revoke"
+            ).click()
             page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
             shown(page.get_by_text("The token is revoked.")).to_be_visible()
             wait_until(lambda: any(token["state"] == "revoked" for token in states().values()), 5, "one is revoked")
@@ -260,7 +301,8 @@ class TestActivity:
         user, client = f"watcher-{next(NAMES)}", busy.client()
         for _ in range(30):
             expect.success(client.set(user, "openai", fake_key(), name="night-shift"))
-            expect.success(client.as_user(user, "PUT", "/api/api-keys/settings", json={"key_failover": True}))
+            for _ in range(2):  # alike and one after the other: one line, counted
+                expect.success(client.as_user(user, "PUT", "/api/api-keys/settings", json={"key_failover": True}))
         with own_pages(chromium, busy) as at:
             page = at.code_sign_in(user).open("/ui/activity").page
             events = page.locator(".event")
@@ -271,10 +313,14 @@ class TestActivity:
             before = events.count()
             while (more := page.get_by_role("button", name="Show more")).count():
                 more.click()
-                wait_until(lambda: not at.is_loading() and (events.count() > before or not more.count()), 5, "the next page")
+                wait_until(
+                    lambda: not at.is_loading() and (events.count() > before or not more.count()), 5, "the next page"
+                )
                 before = events.count()
             shown(page.get_by_text("This is the beginning.")).to_be_visible()
-            listed = sum(int((re.search(r"(\d+) times", text) or [0, 1])[1]) for text in map(plain, events.all_inner_texts()))
+            listed = sum(
+                int((re.search(r"(\d+) times", text) or [0, 1])[1]) for text in map(plain, events.all_inner_texts())
+            )
             wanted, cursor = 0, None
             while True:
                 answer = client.as_user(user, "GET", "/api/activity", params={"before": cursor} if cursor else {})
@@ -282,7 +328,8 @@ class TestActivity:
                 wanted, cursor = wanted + len(body["events"]), body["next"]
                 if not cursor:
                     break
-            assert listed == wanted > 60
+            assert listed == wanted > 90
+            assert events.count() < wanted - 25
             at.assert_clean()
 
 
@@ -293,10 +340,18 @@ class TestAdministration:
     def test_every_part_shows_what_there_is(self, chromium, busy, view):
         with own_pages(chromium, busy) as at:
             at.code_sign_in(ADMIN, roles=["admin"]).open(f"/ui/admin#{view}")
-            words = {"overview": "1 shared key fails", "failing": OTHER, "users": USER, "shared": "OpenRouter",
-                     "services": "Access tokens of services", "usage": "Usage by provider"}.get(view, USER)
+            words = {
+                "overview": "1 shared key fails",
+                "failing": OTHER,
+                "users": USER,
+                "shared": "OpenRouter",
+                "services": "Access tokens of services",
+                "usage": "Usage by provider",
+            }.get(view, USER)
             shown(at.page.locator("main").get_by_text(words).first).to_be_attached()
-            assert [text for text in accessibility_violations(at.page) if text.startswith(("serious", "critical"))] == []
+            assert [
+                text for text in accessibility_violations(at.page) if text.startswith(("serious", "critical"))
+            ] == []
             at.screenshot(f"pages-admin-{view.partition('?')[0]}")
             at.assert_clean()
 
@@ -309,8 +364,12 @@ class TestAdministration:
             words = {"valid": "Works", "no_credit": "No credit", "invalid": "Refused"}
             assert rows == {words[name]: count for name, count in overview["keys"]["by_verdict"].items() if count}
             checks = {row[0]: [int(cell) for cell in row[1:4]] for row in table(at, "Checks with the providers")}
-            assert sum(row[0] for row in checks.values()) == overview["checks"]["succeeded"]
-            assert sum(row[1] for row in checks.values()) == overview["checks"]["failed"]
+            listed = {row["provider"]: row for row in overview["checks"]["by_provider"]}
+            assert checks == {
+                name: [listed[vendor][count] for count in ("succeeded", "failed", "postponed")]
+                for name, vendor in (("OpenAI", "openai"), ("Anthropic", "anthropic"))
+            }
+            assert (listed["openai"]["succeeded"], listed["anthropic"]["failed"]) == (1, 1)
 
     def test_users_are_found_by_the_beginning_of_their_id(self, chromium, busy):
         with own_pages(chromium, busy) as at:
@@ -333,13 +392,13 @@ class TestAdministration:
             page.get_by_label("Of what").select_option("requests")
             page.get_by_label("At most, in calls").fill("5000")
             page.get_by_role("button", name="Save budget").click()
-            shown(page.locator("#budgets .row-item")).to_contain_text("5,000 calls a month")
+            shown(page.locator("#budgets .row-item")).to_contain_text(words("5,000 calls a month"))
             [budget] = expect.success(client.as_user(USER, "GET", "/api/budgets"))["budgets"]
             assert (budget["amount"], budget["set_by"]) == (5000, "operator")
             at.open("/ui/admin#shared")
             row = page.locator("#shared-keys .row-item", has_text="OpenRouter")
             row.get_by_role("button", name="Check").click()
-            shown(page.get_by_text("OpenRouter: Works.")).to_be_visible()
+            shown(page.get_by_text(words("OpenRouter: Works."))).to_be_visible()
             row.get_by_role("button", name="Remove").click()
             page.get_by_role("dialog").get_by_role("button", name="Remove").click()
             shown(row).to_have_count(0)
@@ -350,7 +409,8 @@ class TestAdministration:
     def test_who_is_none_sees_nothing_of_it(self, chromium, busy):
         with own_pages(chromium, busy) as at:
             page = at.code_sign_in(USER).open("/ui/usage").page
-            assert page.get_by_role("link", name="Administration").count() == 0
+            links = page.get_by_role("navigation", name="Pages").get_by_role("link").all_inner_texts()
+            assert links == ["My keys", "Usage", "Activity", "Security"]
             page.goto(f"{at.origin}/ui/admin")
             shown(page.get_by_text("This page is for administrators")).to_be_visible()
             assert page.locator("main button").count() == 0
@@ -358,8 +418,14 @@ class TestAdministration:
 
 class TestEveryPage:
     EMPTY = {"": "No keys yet", "usage": "No calls in this time", "security": "No access token"}
-    EMPTY_ADMIN = {"overview": "No key yet", "failing": "No key fails", "users": "No user yet", "shared": "No shared key",
-                   "services": "No access token", "usage": "No calls in this time"}
+    EMPTY_ADMIN = {
+        "overview": "No key yet",
+        "failing": "No key fails",
+        "users": "No user yet",
+        "shared": "No shared key",
+        "services": "No access token",
+        "usage": "No calls in this time",
+    }
 
     def test_without_anything_it_says_what_to_do(self, chromium, empty):
         with own_pages(chromium, empty, "390", color_scheme="dark", reduced_motion="reduce") as at:
@@ -371,7 +437,9 @@ class TestEveryPage:
                 shown(at.page.get_by_text(words).first).to_be_visible()
                 assert at.overflow() == [], path
                 assert not re.search(r"\b(null|undefined|NaN|Invalid Date)\b", at.text()), path
-                serious = [text for text in accessibility_violations(at.page) if text.startswith(("serious", "critical"))]
+                serious = [
+                    text for text in accessibility_violations(at.page) if text.startswith(("serious", "critical"))
+                ]
                 assert serious == [], path
                 at.screenshot(f"pages-none-{path.replace('/ui/', '').replace('#', '-') or 'keys'}")
             at.assert_clean()
@@ -391,7 +459,6 @@ class TestEveryPage:
             names = [item["name"] for item in reached]
             assert names[0] == "Skip to content"
             assert "Usage" in names and any("signed in as" in name for name in names)
-            assert any(item["inside"] for item in reached)
             assert [item for item in reached if not item["seen"] or not item["ring"]] == []
             wanted = at.page.locator("main").evaluate(
                 """main => [...main.querySelectorAll("a[href], button, select, input:not([type=radio])")]
@@ -414,7 +481,10 @@ class TestEveryPage:
             for name, heading in GERMAN.items():
                 at.open(f"/ui/{name}")
                 shown(page.get_by_role("heading", name=heading, level=1)).to_be_visible()
-                assert page.evaluate("[document.documentElement.lang, document.documentElement.dataset.theme]") == ["de", "dark"]
+                assert page.evaluate("[document.documentElement.lang, document.documentElement.dataset.theme]") == [
+                    "de",
+                    "dark",
+                ]
                 assert page.title() == f"{heading} · Latchkey"
                 assert at.overflow() == [], name
                 at.screenshot(f"pages-german-{name or 'keys'}")
@@ -431,11 +501,9 @@ class TestEveryPage:
     def test_nothing_moves_once_it_stands(self, chromium, busy):
         """The content shift that Chromium measures, from an empty window on."""
         with own_pages(chromium, busy) as at:
-            at.page.add_init_script(
-                """window.shift = 0; new PerformanceObserver((list) => {
-                    for (const { value, hadRecentInput } of list.getEntries()) if (!hadRecentInput) window.shift += value;
-                }).observe({ type: "layout-shift", buffered: true });"""
-            )
+            at.page.add_init_script("""window.shift = 0; new PerformanceObserver((list) => {
+                    for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value;
+                }).observe({ type: "layout-shift", buffered: true });""")
             at.code_sign_in(USER)
             for path in ("/ui/", "/ui/usage", "/ui/activity", "/ui/security"):
                 at.open(path)
@@ -482,18 +550,23 @@ class TestSigningIn:
             assert at.page.url == f"{at.origin}/ui/sign-in"
 
 
+def texts(language: str) -> dict:
+    """What a module of words exports, as Node reads it."""
+    source = (REPOSITORY / "Sources" / "LatchkeyWeb" / "Assets" / f"page-messages-{language}.js").read_bytes()
+    script = source.replace(b"export default", b"console.log(JSON.stringify(").rstrip().removesuffix(b";") + b"));"
+    done = subprocess.run([node(), "-"], input=script, capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
 class TestTheWords:
     def test_each_language_has_the_same_with_the_same_places(self):
-        script = """
-        const [en, de] = await Promise.all(["en", "de"].map((language) => import(`${process.argv[1]}/page-messages-${language}.js`)));
-        console.log(JSON.stringify([en.default, de.default]));"""
-        folder = (REPOSITORY / "Sources" / "LatchkeyWeb" / "Assets").as_uri()
-        done = subprocess.run([node(), "--input-type=module", "-e", script, folder], capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stderr
-        english, german = json.loads(done.stdout)
+        english, german = (texts(language) for language in ("en", "de"))
         assert len(english) > 300 and english.keys() == german.keys()
         places = re.compile(r"\{\w+\}")
-        assert [key for key in english if sorted(places.findall(english[key])) != sorted(places.findall(german[key]))] == []
+        assert [
+            key for key in english if sorted(places.findall(english[key])) != sorted(places.findall(german[key]))
+        ] == []
         same = {key for key in english if english[key] == german[key]}
         assert len(same) < 20, same
 

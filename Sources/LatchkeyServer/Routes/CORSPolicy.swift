@@ -38,6 +38,6 @@ package struct CORSPolicy: Sendable {
         fields[.vary] = fields[.vary].map { "\($0), Origin" } ?? "Origin"
         guard let origin = request[.origin], origins.contains(origin) else { return }
         fields[.accessControlAllowOrigin] = origin
-        fields[.accessControlExposeHeaders] = "x-request-id"
+        fields[.accessControlExposeHeaders] = "x-request-id, retry-after"
     }
 }

@@ -35,6 +35,23 @@ export default {
     "error.network": "Der Dienst war nicht zu erreichen. Prüfe deine Verbindung und versuche es noch einmal.",
     "error.network_error": "Der Dienst war nicht zu erreichen. Prüfe deine Verbindung und versuche es noch einmal.",
     "error.timeout": "Der Dienst hat nicht rechtzeitig geantwortet. Versuche es noch einmal.",
+    "error.sign_in_expired":
+        "Die Anmeldung hat zu lange gedauert oder wurde in einem anderen Browser begonnen. Beginne neu.",
+    "error.state_mismatch": "Diese Antwort gehört nicht zu der Anmeldung, die hier begonnen wurde. Beginne neu.",
+    "error.issuer_mismatch":
+        "Die Antwort kam von einem anderen Anmeldedienst als dem gefragten. Niemand wurde angemeldet.",
+    "error.provider_unavailable": "Der Anmeldedienst antwortet nicht. Versuche es in einer Weile erneut.",
+    "error.provider_refused":
+        "Der Anmeldedienst hat die Anmeldung abgelehnt. Die Ursache steht im Protokoll des Betreibers.",
+    "error.provider_unusable":
+        "Der Anmeldedienst ist für diesen Dienst nicht eingerichtet. Die Ursache steht im Protokoll des Betreibers.",
+    "error.id_token_refused": "Was der Anmeldedienst über dich sagt, ließ sich nicht prüfen. Niemand wurde angemeldet.",
+    "error.user_not_usable": "Der Anmeldedienst nennt dich auf eine Weise, die dieser Dienst nicht annehmen kann.",
+    "error.public_url_missing":
+        "Dieser Dienst kennt seine eigene Adresse nicht: Der Betreiber setzt LATCHKEY_PUBLIC_URL.",
+    "error.invalid_response": "Die Antwort des Anmeldedienstes ließ sich nicht lesen. Beginne neu.",
+    "error.service_unavailable":
+        "Dieser Dienst ist überlastet, oder seine Datenbank antwortet nicht. Versuche es in einer Weile erneut.",
     "error.unknown": "Etwas ist schiefgegangen.",
     "error.invalid_code":
         "Dieser Anmeldelink gilt nicht mehr: Er gilt einmal und eine Minute lang. Hole dir einen neuen.",
@@ -493,8 +510,9 @@ export default {
     "admin.noKeys.text": "Benutzer fügen ihre Schlüssel unter „Meine Schlüssel“ oder in deiner App hinzu.",
     "admin.checksTitle": "Prüfungen bei den Anbietern",
     "admin.since": "Seit {when}",
-    "admin.noChecks": "Noch keine Prüfung",
-    "admin.noChecks.text": "Schlüssel werden geprüft, wenn sie gespeichert werden, und von Zeit zu Zeit wieder.",
+    "admin.noChecks": "Keine Prüfung in dieser Zeit",
+    "admin.noChecks.text":
+        "Gespeicherte Schlüssel werden von Zeit zu Zeit erneut geprüft, und immer, wenn jemand darum bittet.",
     "admin.check.succeeded": "Erfolgreich",
     "admin.check.failed": "Fehlgeschlagen",
     "admin.check.postponed": "Keine klare Antwort",

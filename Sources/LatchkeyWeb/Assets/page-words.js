@@ -67,9 +67,9 @@ export function shortMoney(micros) {
     return micros !== 0 && Math.abs(micros) < 10_000 ? money(micros) : centDollars.format(micros / 1_000_000);
 }
 
-/** Micro-dollars for an axis. */
+/** Micro-dollars for an axis: no two of its marks read alike. */
 export function axisMoney(micros) {
-    if (micros !== 0 && Math.abs(micros) < 10_000) return money(micros);
+    if (micros % 10_000 !== 0) return money(micros);
     return (micros % 1_000_000 === 0 ? wholeDollars : centDollars).format(micros / 1_000_000);
 }
 

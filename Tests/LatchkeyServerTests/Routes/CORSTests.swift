@@ -65,7 +65,7 @@ struct CORSTests {
             let answer = try await service.call(method, uri, bearer: bearer, headers: [.origin: Self.listed])
             #expect(answer.status == status)
             #expect(answer.headers[values: .accessControlAllowOrigin] == [Self.listed], "\(uri)")
-            #expect(answer.headers[.accessControlExposeHeaders] == "x-request-id")
+            #expect(answer.headers[.accessControlExposeHeaders] == "x-request-id, retry-after")
             #expect(answer.headers[.accessControlAllowCredentials] == nil)
             #expect(answer.headers[.vary] == "Origin")
         }

@@ -28,7 +28,6 @@ struct OwnOriginTests {
         "0.0.0.0", "0.0.0.0:8080", "127.1", "2130706433", "0x7f.0.0.1", "::1", "[::]", "[::1].evil.example", "[::1%lo]",
         "[::ffff:127.0.0.1]", "LOCALHOST", "localhost.", "localhost:", "localhost:x", "localhost:80x", "localhost:080",
         "localhost:123456", "localhost:8080:8080", "user@localhost", "localhost@evil.example", "localhost/",
-        " localhost",
         "xlocalhost", "127.0.0.1:8080,evil.example",
     ])
     func `and no other`(host: String?) throws {
