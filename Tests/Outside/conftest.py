@@ -82,9 +82,10 @@ def provider():
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """A browser, started on first use; each test opens a context of its own."""
+    """A browser, started on first use in a file; each test opens a context of its own. No longer than that: while it is
+    there its thread has an event loop, and other files run one of theirs."""
     with running_chromium() as browser:
         yield browser
 

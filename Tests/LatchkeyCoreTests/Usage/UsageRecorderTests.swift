@@ -63,7 +63,7 @@ struct UsageRecorderTests {
         for index in 0..<40 {
             recorder.record(try UsageSample.event("e\(index)"), settling: index == 0 ? reservation : nil)
         }
-        await recorder.flush()
+        await recorder.flush(patience: .seconds(60))
         #expect(try await events().count == 40)
         let state = try await store.budgets(of: try UserID("alice"), at: UsageSample.noon).first
         #expect(state?.used == 40 && state?.reserved == 0)

@@ -3,7 +3,7 @@ import NIOCore
 import Testing
 
 /// The size of a body, however it is announced, on the bytes of a connection.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct BodySizeTests {
     private static func blanks(_ size: Int) -> String { "{" + String(repeating: " ", count: size - 2) + "}" }
 

@@ -5,7 +5,7 @@ import Testing
 @testable import LatchkeyServer
 
 /// Requests that take too long to arrive and answers that nobody takes. Time here is the event loop's, moved by hand.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct DeadlineTests {
     private static var limits: ServerLimits {
         var limits = ServerLimits()

@@ -3,7 +3,7 @@ import NIOCore
 import Testing
 
 /// Heads that are too large, have too many fields, or are none: each is answered with a problem, and then it is over.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct HeadLimitTests {
     /// Sends a head in reads of a size and expects to be refused with a problem and a close.
     private func expect(

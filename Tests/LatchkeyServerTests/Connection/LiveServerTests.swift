@@ -7,7 +7,7 @@ import Testing
 @testable import LatchkeyServer
 
 /// The application as it is run, on a real socket: what the other suites find in parts holds for the whole.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(5)))
 struct LiveServerTests {
     /// Runs the service on a free port, and `body` against it with a socket of its own.
     private func live<R: Sendable>(

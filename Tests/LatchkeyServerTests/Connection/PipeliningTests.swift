@@ -5,7 +5,7 @@ import Testing
 @testable import LatchkeyServer
 
 /// Several requests on one connection.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct PipeliningTests {
     private static let set = #"{"provider":"acme","api_key":"sk-piped-0123456789"}"#
 
