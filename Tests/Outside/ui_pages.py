@@ -169,7 +169,7 @@ class OwnPages:
         return path
 
     def assert_clean(self):
-        assert self.faults == []
+        assert self.faults == [], self.faults
 
 
 @contextmanager
